@@ -1,0 +1,164 @@
+"""A finding in words: where exactly, on which evidence, and what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memlab.diagnose.accounts import Account, tmpfs_files
+from memlab.diagnose.forecast import forecast
+from memlab.diagnose.trend import Trend
+from memlab.model.deltas import Grown, grown
+from memlab.model.diagnosis import Forecast
+from memlab.model.memory import Pattern, RegionKind
+from memlab.model.recording import Recording
+from memlab.model.sample import Sample
+from memlab.units import PAGE_BYTES, format_bytes, format_seconds
+
+_STRACE = "strace -f -k -e trace={calls} -p {pid}"
+_NEXT = {
+    Pattern.HEAP: "heaptrack -p {pid}",
+    Pattern.ARENA: "heaptrack -p {pid}",
+    Pattern.ANONYMOUS: _STRACE.replace("{calls}", "mmap,munmap,mremap"),
+    Pattern.MAIN_STACK: "gdb -p {pid} -batch -ex bt",
+    Pattern.THREAD_STACK: _STRACE.replace("{calls}", "clone,clone3,mmap,munmap"),
+    Pattern.SHARED_ANONYMOUS: _STRACE.replace("{calls}", "mmap,munmap"),
+    Pattern.SHM: "ipcs -m -p; ls -l /dev/shm",
+    Pattern.MEMFD: _STRACE.replace("{calls}", "memfd_create,mmap,munmap,close"),
+    Pattern.TMPFS: "ls -l /proc/{pid}/fd; " + _STRACE.replace("{calls}", "openat,write,close,unlink"),
+    Pattern.ADDRESS_SPACE: _STRACE.replace("{calls}", "mmap,munmap"),
+}
+_KINDS = {
+    Pattern.HEAP: (RegionKind.HEAP,),
+    Pattern.ARENA: (RegionKind.ARENA,),
+    Pattern.ANONYMOUS: (RegionKind.PLAIN_ANONYMOUS,),
+    Pattern.MAIN_STACK: (RegionKind.MAIN_STACK,),
+    Pattern.THREAD_STACK: (RegionKind.THREAD_STACK,),
+    Pattern.SHARED_ANONYMOUS: (RegionKind.SHARED_ANONYMOUS,),
+    Pattern.SHM: (RegionKind.SYSV_SHM, RegionKind.POSIX_SHM),
+    Pattern.MEMFD: (RegionKind.MEMFD,),
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """The parts of a finding that are for people."""
+
+    pattern: Pattern
+    where: str
+    evidence: tuple[str, ...]
+    forecast: Forecast | None
+    next: str
+
+
+def describe(recording: Recording, account: Account, found: Trend) -> Words:
+    """Put a rising account into words."""
+    changes = _grown_mappings(recording, account.pattern)
+    evidence = [*_how_it_grew(account, found)]
+    if account.pattern is Pattern.THREAD_STACK:
+        evidence += _stacks(recording)
+    if account.pattern is Pattern.TMPFS:
+        evidence += _tmpfs(recording)
+    evidence += [f"mapping: {change.line}" for change in changes[:3]]
+    evidence += _types(recording, account)
+    return Words(
+        account.pattern,
+        _where(recording, account, changes),
+        tuple(evidence),
+        forecast(recording, account, found),
+        _NEXT[account.pattern].format(pid=recording.header.pid),
+    )
+
+
+def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
+    level = account.series.values
+    yield (
+        f"{account.where}: {format_bytes(level[0])} to {format_bytes(level[-1])} in "
+        f"{format_seconds(account.series.seconds)} ({account.source}), rising in every fifth of the window"
+    )
+    if found.step is not None:
+        yield (
+            f"it grows in equal steps of {found.step.bytes // 1024:,} kB, one every "
+            f"{format_seconds(found.step.period_seconds)}"
+        )
+
+
+def _grown_mappings(recording: Recording, pattern: Pattern) -> list[Grown]:
+    seen = [sample.regions for sample in recording if sample.regions is not None]
+    if len(seen) < 2 or pattern not in _KINDS:
+        return []
+    changes = [change for change in grown(seen[0], seen[-1]) if change.kind in _KINDS[pattern]]
+    return [change for change in changes if not change.perms.startswith("---")]
+
+
+def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
+    if account.pattern is Pattern.TMPFS:
+        files = _growing_files(recording)
+        return ", ".join(files[:3]) or account.where
+    if account.pattern in (Pattern.HEAP, Pattern.MAIN_STACK) and changes:
+        return f"{changes[0].name} {changes[0].start:x}-{changes[0].end:x}"
+    return account.where
+
+
+def _stacks(recording: Recording) -> Iterator[str]:
+    """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
+    looked = [sample for sample in recording if sample.regions is not None and sample.stat is not None]
+    if len(looked) < 2:
+        return
+    first, last = looked[0], looked[-1]
+    before, after = (_stack_count(sample) for sample in (first, last))
+    threads = (_threads(first), _threads(last))
+    yield f"thread stacks: {before} to {after}; threads: {threads[0]} to {threads[1]}"
+    if after - before > 2 * (threads[1] - threads[0]):
+        yield "the threads have ended and their stacks stay: nobody joined them (pthread_join, pthread_detach)"
+    else:
+        yield "the threads are still running: more are started than ever end"
+    assert last.regions is not None
+    sizes = Counter(
+        int(last.regions.smaps.end[row] - last.regions.smaps.start[row])
+        for row in last.regions.of(RegionKind.THREAD_STACK).nonzero()[0]
+        if not last.regions.smaps.perms[row].startswith("---")
+    )
+    if sizes:
+        size, count = sizes.most_common(1)[0]
+        yield f"{count} of them are {size // 1024:,} kB rw-p, each with a guard of {PAGE_BYTES // 1024} kB"
+
+
+def _stack_count(sample: Sample) -> int:
+    assert sample.regions is not None
+    return sample.regions.count_by_kind[RegionKind.THREAD_STACK]
+
+
+def _threads(sample: Sample) -> int:
+    assert sample.stat is not None
+    return sample.stat.num_threads
+
+
+def _tmpfs(recording: Recording) -> Iterator[str]:
+    machine = recording.series("meminfo.shmem")
+    if len(machine) > 1:
+        yield f"the machine's Shmem moved by {format_bytes(machine.growth)} in the same time"
+    resident = recording.series("statm.resident")
+    yield (
+        f"the process's own RSS moved by {format_bytes(resident.growth)}: "
+        "tmpfs pages that are written, not mapped, belong to no process"
+    )
+
+
+def _growing_files(recording: Recording) -> list[str]:
+    looked = [files for sample in recording if (files := tmpfs_files(sample)) is not None]
+    if len(looked) < 2:
+        return []
+    growth = {name: size - looked[0].get(name, 0) for name, size in looked[-1].items()}
+    return sorted((name for name, grew in growth.items() if grew > 0), key=lambda n: -growth[n])
+
+
+def _types(recording: Recording, account: Account) -> Iterator[str]:
+    """The four types beside it: what did not grow is evidence too."""
+    looked = [sample.regions for sample in recording if sample.regions is not None]
+    if len(looked) < 2 or account.pattern is Pattern.TMPFS:
+        return
+    before, after = looked[0].bytes_by_type, looked[-1].bytes_by_type
+    changes = ", ".join(f"{t.label} {format_bytes(after[t] - before[t])}" for t in after if t.value)
+    yield f"resident growth by type: {changes}"

@@ -1,0 +1,205 @@
+"""The verdict over a recording: which accounts rose, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memlab.diagnose.accounts import Account, accounts
+from memlab.diagnose.evidence import describe
+from memlab.diagnose.trend import BLOCKS, Shape, Trend, trend
+from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
+from memlab.model.memory import Basis
+from memlab.model.recording import Recording
+from memlab.model.sample import Sample
+from memlab.units import format_bytes, format_rate, format_seconds
+
+# Three grains are more than an account moves on its own between two readings (one at each
+# end of the window, and one that was just begun).
+GRAINS = 3
+LOOK_AT_LEAST_EVERY = 1.0  # seconds
+FEWEST_INSTANTS = 2 * BLOCKS
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An account and the trend of its series."""
+
+    account: Account
+    trend: Trend
+
+    @property
+    def least(self) -> float:
+        """Growth below this is no evidence."""
+        return GRAINS * self.account.quantum
+
+    @property
+    def leaks(self) -> bool:
+        """Rose in every block, by more than its grain could explain."""
+        return self.trend.shape is Shape.RISING and self.trend.growth >= self.least
+
+
+def step(looked: Sample | None, now: Sample) -> Need:
+    """While watching: read the mappings next time?
+
+    Yes when the address space or the resident set moved since they were last read, or when
+    that is a second ago: statm costs a hundredth of smaps and says whether it is worth it.
+    """
+    if looked is None or now.monotonic - looked.monotonic >= LOOK_AT_LEAST_EVERY:
+        return Need.LOOK
+    before, after = looked.statm, now.statm
+    if before is None or after is None:
+        return Need.LOOK
+    moved = (before.size, before.resident) != (after.size, after.resident)
+    return Need.LOOK if moved else Need.GO_ON
+
+
+def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
+    """Judge a recording. Total: an empty or short one is `undecided`, with what would decide.
+
+    `cost` is what the watching cost, where the caller measured it; else it is what the
+    samples say that their reading cost.
+    """
+    judged = [Judged(a, trend(a.series, a.quantum)) for a in accounts(recording)]
+    verdict, why, reason, decide = _verdict(recording, judged)
+    leaking = sorted((j for j in judged if j.leaks), key=lambda j: -j.trend.rate)
+    findings = tuple(_finding(recording, j) for j in leaking) if verdict is Verdict.LEAK else ()
+    return Diagnosis(
+        target=dict(recording.header.target),
+        observed_seconds=round(recording.seconds, 3),
+        verdict=verdict,
+        why=why,
+        reason=reason,
+        findings=findings,
+        not_seen=_not_seen(recording),
+        notes=tuple(recording.losses),
+        decide=decide,
+        cost=cost or _cost(recording),
+    )
+
+
+def _verdict(
+    recording: Recording, judged: list[Judged]
+) -> tuple[Verdict, str, Why | None, str | None]:
+    seconds = recording.seconds
+    if len(recording) < FEWEST_INSTANTS:
+        return (
+            Verdict.UNDECIDED,
+            f"{len(recording)} instants in {format_seconds(seconds)} are too few to judge",
+            None,
+            f"watch for at least {FEWEST_INSTANTS} instants: --seconds 15",
+        )
+    leaking = [j for j in judged if j.leaks]
+    if leaking:
+        first = max(leaking, key=lambda j: j.trend.rate)
+        return (
+            Verdict.LEAK,
+            f"{first.account.where} grew by {format_bytes(first.trend.growth)} in "
+            f"{format_seconds(seconds)} and gave nothing back",
+            None,
+            None,
+        )
+    open_questions = [j for j in judged if _is_open(j, seconds)]
+    if open_questions:
+        return _undecided(open_questions, seconds)
+    return _no_leak(judged, seconds)
+
+
+def _is_open(judged: Judged, seconds: float) -> bool:
+    """It moved upwards, and this window cannot say whether that goes on."""
+    found = judged.trend
+    if found.shape is Shape.UNCLEAR:
+        return found.growth >= judged.account.quantum
+    if found.shape is Shape.STOPPED and found.step is not None:
+        return found.level_seconds < 2 * found.step.period_seconds
+    return found.shape is Shape.RISING
+
+
+def _undecided(
+    open_questions: list[Judged], seconds: float
+) -> tuple[Verdict, str, Why | None, str | None]:
+    worst = max(open_questions, key=lambda j: j.trend.growth)
+    grown = max(worst.trend.growth, 1.0)
+    longer = max(2 * seconds, 2 * seconds * worst.least / grown)
+    return (
+        Verdict.UNDECIDED,
+        f"{worst.account.where} grew by {format_bytes(worst.trend.growth)} in "
+        f"{format_seconds(seconds)}, too little or too unevenly to tell a leak from settling in",
+        None,
+        f"watch for {format_seconds(longer)}: --seconds {longer:.0f}",
+    )
+
+
+def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | None, str | None]:
+    shapes = {j.trend.shape for j in judged}
+    limit = max((j.least for j in judged if j.account.basis is not Basis.VIRTUAL), default=0.0)
+    blind = f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
+    if Shape.STOPPED in shapes:
+        stopped = max((j for j in judged if j.trend.shape is Shape.STOPPED), key=lambda j: j.trend.growth)
+        return (
+            Verdict.NOT_A_LEAK,
+            f"warm-up: {stopped.account.where} grew by {format_bytes(stopped.trend.growth)} and has been "
+            f"level for {format_seconds(stopped.trend.level_seconds)}; {blind}",
+            Why.WARM_UP,
+            None,
+        )
+    if Shape.CYCLIC in shapes:
+        cyclic = next(j for j in judged if j.trend.shape is Shape.CYCLIC)
+        return (
+            Verdict.NOT_A_LEAK,
+            f"cyclic: {cyclic.account.where} rises and falls, and its floors do not rise; {blind}",
+            Why.CYCLIC,
+            None,
+        )
+    return (
+        Verdict.NOT_A_LEAK,
+        f"flat: no account rose by more than its own grain; {blind}",
+        Why.FLAT,
+        None,
+    )
+
+
+def _finding(recording: Recording, judged: Judged) -> Finding:
+    account, found = judged.account, judged.trend
+    words = describe(recording, account, found)
+    resident = None
+    if account.resident is not None:
+        resident = round(trend(account.resident, 0.0).rate, 1)
+    elif account.basis is Basis.RESIDENT:
+        resident = round(found.rate, 1)
+    low, high = found.interval
+    return Finding(
+        pattern=words.pattern,
+        where=words.where,
+        basis=account.basis,
+        bytes_per_second=round(found.rate, 1),
+        bytes_per_second_interval=(round(low, 1), round(high, 1)),
+        resident_bytes_per_second=resident,
+        step=found.step,
+        bytes=round(found.growth),
+        evidence=words.evidence,
+        forecast=words.forecast,
+        next=words.next,
+    )
+
+
+def _not_seen(recording: Recording) -> tuple[str, ...]:
+    """What was denied, named once, with what it would have told."""
+    denied = sorted({path for sample in recording for path in sample.denied})
+    meaning = {
+        "smaps": "which mapping grows (heap, mmap or a stack)",
+        "fd": "which open files grow",
+        "exe": "which program it is",
+    }
+    pid = str(recording.header.pid)
+    sentences = []
+    for path in denied:
+        file = path.removeprefix(f"/proc/{pid}/").split("/")[0]
+        told = f": it would tell {meaning[file]}" if file in meaning else ""
+        sentences.append(f"{path} was denied{told}; run as its owner or as root")
+    return tuple(sentences)
+
+
+def _cost(recording: Recording) -> Cost:
+    cpu = sum(sample.cpu_seconds for sample in recording)
+    share = cpu / recording.seconds if recording.seconds else 0.0
+    return Cost(round(cpu, 4), round(share, 5), len(recording))

@@ -1,0 +1,1 @@
+"""What the kernel's records mean: types, kinds, samples, recordings, verdicts. No I/O."""

@@ -1,0 +1,108 @@
+"""What is said in the end: types of verdict, finding and diagnosis, and their JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import Enum, StrEnum, auto
+from typing import Any
+
+from memlab.model.memory import Basis, Pattern
+
+FORMAT = 1
+
+
+class Verdict(StrEnum):
+    """The three things a diagnosis can say; about its window only."""
+
+    LEAK = "leak"
+    NOT_A_LEAK = "not-a-leak"
+    UNDECIDED = "undecided"
+
+
+class Why(StrEnum):
+    """Why growth, or its absence, is no leak."""
+
+    FLAT = "flat"
+    WARM_UP = "warm-up"
+    PLATEAU = "plateau"
+    CYCLIC = "cyclic"
+    RETENTION = "retention"
+    PAGE_CACHE = "page-cache"
+
+
+class Need(Enum):
+    """What the judge asks of the observer while it watches."""
+
+    STOP = auto()
+    GO_ON = auto()
+    LOOK = auto()  # something moved: read the mappings now
+
+
+@dataclass(frozen=True)
+class Step:
+    """Growth in equal steps: bytes of each, and seconds between them."""
+
+    bytes: int
+    period_seconds: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Which limit is met first, and when, should the growth go on like this."""
+
+    limit: str
+    limit_bytes: int
+    seconds: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One leak: what, where, how fast, how much, on which evidence, and what to type next."""
+
+    pattern: Pattern
+    where: str
+    basis: Basis
+    bytes_per_second: float
+    bytes_per_second_interval: tuple[float, float]
+    bytes: int
+    evidence: tuple[str, ...]
+    next: str
+    resident_bytes_per_second: float | None = None
+    step: Step | None = None
+    forecast: Forecast | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the looking cost: CPU seconds of ours, as a share of one core over the window."""
+
+    cpu_seconds: float
+    core_share: float
+    instants: int
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A verdict over one window.
+
+    `why` is a sentence; for `not-a-leak` it opens with the `reason`. `not_seen` names what
+    could not be looked at, `notes` what else is worth knowing (the process ended, …).
+    """
+
+    target: dict[str, Any]
+    observed_seconds: float
+    verdict: Verdict
+    why: str
+    reason: Why | None = None
+    findings: tuple[Finding, ...] = ()
+    not_seen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    decide: str | None = None
+    cost: Cost = field(default_factory=lambda: Cost(0.0, 0.0, 0))
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain JSON types, `format` first; described in docs/diagnose-json.md."""
+        plain = asdict(self)
+        plain["findings"] = [asdict(finding) for finding in self.findings]
+        return {"format": FORMAT, **plain}

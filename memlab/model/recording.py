@@ -1,0 +1,148 @@
+"""The one type to the right of which everything works: live, from a file, or pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from memlab.errors import Unsupported
+from memlab.model.memory import FOUR_TYPES, RegionKind
+from memlab.model.sample import Sample
+from memlab.model.series import Series
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """What holds for a whole recording.
+
+    `target` identifies the process (pid, comm, start_time_ticks, boot_id), `host` the machine
+    (kernel, page size, ticks, libc, limits), `asked` what the observer was told to do.
+    """
+
+    target: dict[str, Any]
+    host: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
+    memlab: str = ""
+    format: int = FORMAT
+
+    @property
+    def pid(self) -> int:
+        """The pid of the process that was watched."""
+        return int(self.target["pid"])
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Samples in order of time, and what is known about all of them.
+
+    `losses` says in sentences what could not be opened or kept.
+    """
+
+    header: Header
+    samples: Sequence[Sample] = ()
+    losses: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    @property
+    def seconds(self) -> float:
+        """From the first instant to the last."""
+        if len(self.samples) < 2:
+            return 0.0
+        return self.samples[-1].monotonic - self.samples[0].monotonic
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the leaker said, marks and notes. Never evidence: diagnose/ does not look."""
+        return [event for sample in self.samples for event in sample.events]
+
+    def series(self, name: str) -> Series:
+        """One field over time; `file.field`, as `stat.vsize` or `kind.heap`.
+
+        Sizes are bytes. Raises Unsupported on a name it does not know; a field that was
+        never read gives an empty series.
+        """
+        getter, unit = _getter(name)
+        return self.collect(name, getter, unit)
+
+    def collect(
+        self, name: str, getter: Callable[[Sample], float | None], unit: str = "bytes", source: str = ""
+    ) -> Series:
+        """The series of any function of a sample; samples where it gives None are gaps."""
+        times, values = [], []
+        for sample in self.samples:
+            value = getter(sample)
+            if value is not None:
+                times.append(sample.monotonic)
+                values.append(value)
+        return Series(
+            name,
+            np.array(times, dtype=np.float64),
+            np.array(values, dtype=np.float64),
+            unit,
+            source or name,
+        )
+
+
+_COUNTS = {"num_threads", "threads", "minflt", "majflt", "cminflt", "cmajflt", "utime", "stime"}
+
+
+def _getter(name: str) -> tuple[Callable[[Sample], float | None], str]:
+    file, _, field_name = name.partition(".")
+    if file in ("stat", "statm", "status", "meminfo"):
+        return _record_field(file, field_name), "count" if field_name in _COUNTS else "bytes"
+    if file == "vmstat":
+        return _record_field(file, field_name), "count"
+    if file == "smaps":
+        return lambda sample: sample.smaps.total(field_name) if sample.smaps else None, "bytes"
+    if file == "type":
+        wanted_type = next((t for t in FOUR_TYPES if t.name.lower() == field_name), None)
+        if wanted_type is not None:
+            return (
+                lambda sample: sample.regions.bytes_by_type[wanted_type] if sample.regions else None
+            ), "bytes"
+    if file in ("kind", "kind_virtual", "kind_count"):
+        wanted_kind = next((k for k in RegionKind if k.name.lower() == field_name), None)
+        if wanted_kind is not None:
+            return _kind_field(file, wanted_kind), "count" if file == "kind_count" else "bytes"
+    raise Unsupported(f"no series is called {name!r}", "try stat.vsize, type.private_anonymous or meminfo.shmem")
+
+
+def _record_field(file: str, field_name: str) -> Callable[[Sample], float | None]:
+    def get(sample: Sample) -> float | None:
+        record = getattr(sample, file)
+        if record is None:
+            return None
+        if hasattr(record, field_name):
+            value: float | None = getattr(record, field_name)
+            return value
+        fields = getattr(record, "fields", {})
+        if field_name in fields:
+            return float(fields[field_name])
+        raise Unsupported(f"/proc's {file} has no field {field_name!r}")
+
+    return get
+
+
+def _kind_field(account: str, kind: RegionKind) -> Callable[[Sample], float | None]:
+    attribute = {
+        "kind": "footprint_by_kind",
+        "kind_virtual": "virtual_by_kind",
+        "kind_count": "count_by_kind",
+    }[account]
+
+    def get(sample: Sample) -> float | None:
+        if sample.regions is None:
+            return None
+        return float(getattr(sample.regions, attribute)[kind])
+
+    return get

@@ -1,0 +1,111 @@
+"""One instant: the kernel's text as it was read, parsed when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from memlab.errors import Denied, Gone, Unsupported
+from memlab.model.classify import Regions, classify
+from memlab.procfs import fd, meminfo, mountinfo, smaps, stat, statm, status, vmstat
+from memlab.procfs.host import Host, InstantTexts, Statvfs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The state of one process and its machine at one instant.
+
+    `monotonic` and `wall` are seconds (CLOCK_MONOTONIC and the epoch) in the middle of the
+    reading; `read_seconds` and `cpu_seconds` are what the reading cost. A property is None
+    where its file was not read in this instant, was denied, or the process was gone.
+    """
+
+    index: int
+    pid: int
+    monotonic: float
+    wall: float
+    read_seconds: float
+    cpu_seconds: float
+    texts: InstantTexts
+    events: tuple[dict[str, Any], ...] = field(default=())
+
+    @cached_property
+    def host(self) -> Host:
+        """A host that answers as the machine did."""
+        return Host(self.texts)
+
+    def _of(self, read: Callable[[Host, int], T]) -> T | None:
+        try:
+            return read(self.host, self.pid)
+        except (Denied, Gone, Unsupported):
+            return None
+
+    def _of_machine(self, read: Callable[[Host], T]) -> T | None:
+        return self._of(lambda host, _pid: read(host))
+
+    @cached_property
+    def stat(self) -> stat.Stat | None:
+        """/proc/PID/stat."""
+        return self._of(stat.read)
+
+    @cached_property
+    def statm(self) -> statm.Statm | None:
+        """/proc/PID/statm."""
+        return self._of(statm.read)
+
+    @cached_property
+    def status(self) -> status.Status | None:
+        """/proc/PID/status."""
+        return self._of(status.read)
+
+    @cached_property
+    def smaps(self) -> smaps.Smaps | None:
+        """/proc/PID/smaps."""
+        return self._of(smaps.read)
+
+    @cached_property
+    def fds(self) -> tuple[fd.Fd, ...] | None:
+        """The open descriptors, with what they point at."""
+        found = self._of(fd.read)
+        return None if found is None else tuple(found)
+
+    @cached_property
+    def meminfo(self) -> meminfo.Meminfo | None:
+        """/proc/meminfo."""
+        return self._of_machine(meminfo.read)
+
+    @cached_property
+    def vmstat(self) -> vmstat.Vmstat | None:
+        """/proc/vmstat."""
+        return self._of_machine(vmstat.read)
+
+    @cached_property
+    def mounts(self) -> tuple[mountinfo.Mount, ...] | None:
+        """/proc/PID/mountinfo."""
+        found = self._of(mountinfo.read)
+        return None if found is None else tuple(found)
+
+    @cached_property
+    def tmpfs_mounts(self) -> tuple[mountinfo.Mount, ...]:
+        """The tmpfs file systems the process can see."""
+        return tuple(mount for mount in self.mounts or () if mount.fs_type == "tmpfs")
+
+    def space(self, mount: mountinfo.Mount) -> Statvfs | None:
+        """The fill level of a mount, where it was asked for."""
+        return self._of_machine(lambda host: host.statvfs(mount.mount_point))
+
+    @cached_property
+    def regions(self) -> Regions | None:
+        """The mappings with their types and kinds."""
+        if self.smaps is None:
+            return None
+        return classify(self.smaps, {mount.device for mount in self.tmpfs_mounts})
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """The files that this observer was not allowed to read."""
+        return tuple(call.path for call in self.texts.calls if call.error == "Denied")

@@ -1,0 +1,1 @@
+"""Fills recordings: from a live process, from files. No verdicts."""

@@ -1,0 +1,167 @@
+"""Recordings on disk: a folder of instants, or the same packed as `.tar.gz`.
+
+    header.json                     what holds for all instants
+    000000000/proc/4242/smaps …     the kernel's text, under the path it was read from
+    000000000/calls.jsonl           what is no file: readlink, statvfs, directory walks, denials
+    000000000/events.jsonl          what the leaker said, marks and notes
+    000000000/instant.json          times and cost; written last, so its presence means whole
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from memlab.errors import Denied, Gone, Malformed, Unsupported
+from memlab.model.recording import FORMAT, Header, Recording
+from memlab.model.sample import Sample
+from memlab.observe.members import INDEX, Losses, MemberWriter, read_entries
+from memlab.procfs.host import InstantTexts
+
+_CLOCK = ("monotonic", "wall", "read_seconds", "cpu_seconds")
+
+
+class RecordingWriter:
+    """Writes samples to a `.tar.gz` as they come; a context manager.
+
+    Whatever happens to the writer, the file opens up to its last whole second. Raises
+    Unsupported where the file exists, Denied where it cannot be made, MemlabError when the
+    disk (or `cap_bytes`) is full.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], header: Header, cap_bytes: int | None = None
+    ) -> None:
+        self._members = MemberWriter(path, cap_bytes)
+        self._members.add({"header.json": _json(asdict(header))}, mtime=0)
+        self._members.flush()
+
+    def add(self, sample: Sample) -> None:
+        """Append one instant."""
+        folder = f"{sample.index:09d}"
+        entries = {folder + path: content for path, content in sample.texts.files.items()}
+        if sample.texts.calls:
+            entries[f"{folder}/calls.jsonl"] = sample.texts.to_jsonl()
+        if sample.events:
+            entries[f"{folder}/events.jsonl"] = b"".join(_json(e) for e in sample.events)
+        entries[f"{folder}/instant.json"] = _json({name: getattr(sample, name) for name in _CLOCK})
+        self._members.add(entries, mtime=sample.wall)
+
+    def close(self) -> None:
+        """Write what is pending and the index."""
+        self._members.close()
+
+    def __enter__(self) -> RecordingWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def save_recording(recording: Recording, path: str | os.PathLike[str]) -> None:
+    """Write a recording that is held in memory."""
+    with RecordingWriter(path, recording.header) as writer:
+        for sample in recording.samples:
+            writer.add(sample)
+
+
+def open_recording(path: str | os.PathLike[str]) -> Recording:
+    """Read a recording, folder or tar.gz, cut or whole.
+
+    What was lost is in `.losses`. Raises Gone where there is no such file, Denied, and
+    Malformed for a file that is no recording.
+    """
+    place = Path(path)
+    losses = Losses([])
+    try:
+        entries = _walk(place) if place.is_dir() else read_entries(place, losses)
+        header, samples = _assemble(place, entries)
+    except FileNotFoundError:
+        raise Gone(f"there is no file {place}") from None
+    except PermissionError:
+        raise Denied(f"{place} may not be read", "ask its owner, or run as root") from None
+    except OSError as error:
+        raise Unsupported(f"{place} cannot be read: {error.strerror}") from None
+    if losses.sentences:
+        losses.sentences.append(f"{len(samples)} whole instants were opened")
+    return Recording(header, tuple(samples), tuple(losses.sentences))
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The entries of an unpacked recording; its files may be gzipped one by one."""
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name, content = file.relative_to(folder).as_posix(), file.read_bytes()
+        if name.endswith(".gz") and content[:2] == b"\x1f\x8b":
+            name, content = name.removesuffix(".gz"), gzip.decompress(content)
+        yield name, content
+
+
+def _assemble(place: Path, entries: Iterable[tuple[str, bytes]]) -> tuple[Header, list[Sample]]:
+    header: Header | None = None
+    instants: dict[int, dict[str, bytes]] = {}
+    for name, content in entries:
+        folder, _, path = name.partition("/")
+        if name == "header.json":
+            header = _header(place, content)
+        elif folder.isdigit() and path:
+            instants.setdefault(int(folder), {})["/" + path] = content
+        elif name != INDEX:
+            raise Malformed(str(place), 0, name, "is no recording: it holds")
+    if header is None:
+        raise Malformed(str(place), 0, "", "is no recording: it has no header.json")
+    whole = sorted(index for index, files in instants.items() if "/instant.json" in files)
+    return header, [_sample(place, header.pid, index, instants[index]) for index in whole]
+
+
+def _header(place: Path, content: bytes) -> Header:
+    fields = _parse(place, "header.json", content)
+    if fields.get("format") != FORMAT:
+        raise Unsupported(
+            f"{place} has recording format {fields.get('format')!r}, this memlab reads {FORMAT}",
+            "update memlab",
+        )
+    try:
+        header = Header(**fields)
+        _ = header.pid
+    except (TypeError, KeyError, ValueError):
+        raise Malformed(str(place), 0, "", "has a header.json that names no target") from None
+    return header
+
+
+def _sample(place: Path, pid: int, index: int, files: dict[str, bytes]) -> Sample:
+    clock = _parse(place, f"{index:09d}/instant.json", files.pop("/instant.json"))
+    calls = files.pop("/calls.jsonl", b"")
+    events = files.pop("/events.jsonl", b"").splitlines()
+    try:
+        times = {name: float(clock[name]) for name in _CLOCK}
+    except (KeyError, TypeError, ValueError):
+        raise Malformed(str(place), 0, f"{index:09d}/instant.json", "has an instant without times:") from None
+    return Sample(
+        index=index,
+        pid=pid,
+        texts=InstantTexts.from_jsonl(files, calls),
+        events=tuple(_parse(place, "events.jsonl", line) for line in events),
+        **times,
+    )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _parse(place: Path, name: str, content: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Malformed(str(place), 0, name, "holds damaged JSON in")
+    return value

@@ -1,0 +1,164 @@
+"""Watches a process: a generator for whoever has time, a thread for whoever has not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memlab.errors import Gone
+from memlab.model.diagnosis import Need
+from memlab.model.recording import Header, Recording
+from memlab.model.sample import Sample
+from memlab.observe.sampler import DEFAULT_BUDGET, Sampler
+from memlab.units import MIB
+
+DEFAULT_INTERVAL = 0.2
+WINDOW_BYTES = 128 * MIB
+
+Judge = Callable[[Sample | None, Sample], Need]
+
+
+def always_look(_looked: Sample | None, _now: Sample) -> Need:
+    """The judge of those who want to see everything the budget allows."""
+    return Need.LOOK
+
+
+class Window:
+    """The latest samples, bounded by the bytes of their text: drops the oldest."""
+
+    def __init__(self, cap_bytes: int = WINDOW_BYTES) -> None:
+        self._cap = cap_bytes
+        self._bytes = 0
+        self._samples: deque[Sample] = deque()
+        self.dropped = 0
+
+    def add(self, sample: Sample) -> None:
+        """Append one, and drop from the other end what no longer fits."""
+        self._samples.append(sample)
+        self._bytes += _text_bytes(sample)
+        while self._bytes > self._cap and len(self._samples) > 2:
+            self._bytes -= _text_bytes(self._samples.popleft())
+            self.dropped += 1
+
+    def recording(self, header: Header) -> Recording:
+        """What is held now, as a Recording."""
+        losses = (f"the first {self.dropped} instants no longer fit in memory",) if self.dropped else ()
+        return Recording(header, tuple(self._samples), losses)
+
+
+def _text_bytes(sample: Sample) -> int:
+    return sum(map(len, sample.texts.files.values()))
+
+
+def watch(
+    sampler: Sampler,
+    *,
+    interval: float = DEFAULT_INTERVAL,
+    seconds: float | None = None,
+    judge: Judge = always_look,
+    stop: threading.Event | None = None,
+    events: Callable[[], tuple[dict[str, Any], ...]] = tuple,
+) -> Iterator[Sample]:
+    """Yield samples every `interval` seconds, the first and the last with the mappings.
+
+    `judge(last sample with mappings, this sample)` says whether to look at the mappings next
+    time, or to stop. Ends after `seconds`, when `stop` is set, or when the process ends.
+    Ticks are absolute: what a sample costs does not shift the next one.
+    """
+    stop = stop or threading.Event()
+    start = time.monotonic()
+    tick, need, looked = 0, Need.LOOK, None
+    while True:
+        last = seconds is not None and tick * interval >= seconds - interval / 2
+        try:
+            sample = sampler.take(look=need is Need.LOOK, must=last or tick == 0, events=events())
+        except Gone:
+            return
+        yield sample
+        if f"/proc/{sample.pid}/smaps" in sample.texts.files:
+            looked = sample
+        need = judge(looked, sample)
+        if last or need is Need.STOP:
+            return
+        tick = max(tick + 1, int((time.monotonic() - start) / interval))
+        if stop.wait(max(0.0, start + tick * interval - time.monotonic())):
+            return
+
+
+class LiveRecorder:
+    """Watches in a thread of its own and keeps a bounded window; a context manager.
+
+    `on_sample` is called in that thread with each new sample. `note` adds an event (what a
+    leaker said, a mark) to the next instant. `ended` is true when the process has gone.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        *,
+        interval: float = DEFAULT_INTERVAL,
+        budget: float = DEFAULT_BUDGET,
+        window_bytes: int = WINDOW_BYTES,
+        on_sample: Callable[[Sample], None] | None = None,
+    ) -> None:
+        self._sampler = Sampler(pid, budget=budget)
+        self.header = self._sampler.header({"interval": interval, "budget": budget})
+        self.interval = interval
+        self.ended = False
+        self._window = Window(window_bytes)
+        self._on_sample = on_sample
+        self._events: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"memlab-watch-{pid}", daemon=True)
+
+    def start(self) -> LiveRecorder:
+        """Begin to watch."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End watching; what was recorded stays."""
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread still watches."""
+        return self._thread.is_alive()
+
+    @property
+    def recording(self) -> Recording:
+        """What was seen so far."""
+        with self._lock:
+            return self._window.recording(self.header)
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Put an event beside the next instant."""
+        with self._lock:
+            self._events.append(event)
+
+    def _take_events(self) -> tuple[dict[str, Any], ...]:
+        with self._lock:
+            events, self._events = tuple(self._events), []
+        return events
+
+    def _run(self) -> None:
+        for sample in watch(
+            self._sampler, interval=self.interval, stop=self._stop, events=self._take_events
+        ):
+            with self._lock:
+                self._window.add(sample)
+            if self._on_sample:
+                self._on_sample(sample)
+        self.ended = not self._stop.is_set()
+
+    def __enter__(self) -> LiveRecorder:
+        return self.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()

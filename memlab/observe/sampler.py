@@ -1,0 +1,145 @@
+"""Reads one process: cheap files at every tick, dear ones when asked and within the budget."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from memlab import __version__
+from memlab.errors import Denied, Gone, Unsupported
+from memlab.model.recording import Header
+from memlab.model.sample import Sample
+from memlab.procfs import facts, fd, meminfo, mountinfo, smaps, stat, statm, status, vmstat
+from memlab.procfs.host import Host, Tee
+
+DEFAULT_BUDGET = 0.01  # of one core
+MAX_DESCRIPTORS = 512
+
+
+class Pace:
+    """Spaces an activity so that it takes no more than `share` of one core."""
+
+    def __init__(self, share: float, least_seconds: float) -> None:
+        self._share = share
+        self._least = least_seconds
+        self._due = 0.0
+
+    def due(self, now: float) -> bool:
+        """Whether it may happen again."""
+        return now >= self._due
+
+    def done(self, now: float, cost_seconds: float) -> None:
+        """It happened, and cost this much."""
+        self._due = now + max(self._least, cost_seconds / self._share)
+
+
+class Sampler:
+    """Takes samples of one process.
+
+    Raises Gone where no such process is, Unsupported for a kernel thread or a zombie, which
+    have no memory of their own. Files that may not be read are left out of the samples and
+    named in `Sample.denied`.
+    """
+
+    def __init__(self, pid: int, host: Host | None = None, budget: float = DEFAULT_BUDGET) -> None:
+        self.pid = pid
+        self._host = host or Host()
+        self._index = 0
+        # the mappings are the dearest by far; descriptors and the machine share the rest
+        self._mappings = Pace(budget * 0.7, least_seconds=0.1)
+        self._surroundings = Pace(budget * 0.2, least_seconds=0.4)
+        first = stat.read(self._host, pid)
+        self.comm = first.comm
+        self._start_time = first.starttime
+        self._refuse_what_has_no_memory(first)
+
+    def _refuse_what_has_no_memory(self, first: stat.Stat) -> None:
+        if first.state in ("Z", "X"):
+            raise Gone(f"process {self.pid} ({self.comm}) has ended and waits for its parent (zombie)")
+        if first.vsize == 0 and first.rss == 0:
+            raise Unsupported(
+                f"process {self.pid} ({self.comm}) is a kernel thread",
+                "it has no memory of its own; for kernel memory look at /proc/meminfo",
+            )
+
+    def header(self, asked: dict[str, Any] | None = None) -> Header:
+        """The header of a recording made with this sampler."""
+        host = facts.read(self._host)
+        target = {
+            "pid": self.pid,
+            "comm": self.comm,
+            "start_time_ticks": self._start_time,
+            "boot_id": host.get("boot_id"),
+        }
+        return Header(target=target, host=host, asked=asked or {}, memlab=__version__)
+
+    def take(
+        self, look: bool = True, must: bool = False, events: tuple[dict[str, Any], ...] = ()
+    ) -> Sample:
+        """Read one instant; `look` asks for the mappings, budget permitting, `must` for all.
+
+        Raises Gone when the process has ended or its pid belongs to another one now.
+        """
+        tee = Tee(self._host)
+        start, cpu = time.monotonic(), time.thread_time()
+        now_running = stat.read(tee, self.pid)
+        if now_running.starttime != self._start_time:
+            raise Gone(f"process {self.pid} has ended; its pid belongs to another process now")
+        self._allowed(lambda: tee.read(f"/proc/{self.pid}/statm"))
+        self._allowed(lambda: tee.read(f"/proc/{self.pid}/status"))
+        if must or (look and self._mappings.due(start)):
+            self._look_at_mappings(tee)
+        if must or self._surroundings.due(start):
+            self._look_around(tee)
+        end = time.monotonic()
+        sample = Sample(
+            index=self._index,
+            pid=self.pid,
+            monotonic=(start + end) / 2,
+            wall=time.time() - (end - start) / 2,
+            read_seconds=end - start,
+            cpu_seconds=time.thread_time() - cpu,
+            texts=tee.texts,
+            events=events,
+        )
+        self._index += 1
+        return sample
+
+    def _look_at_mappings(self, tee: Tee) -> None:
+        cpu = time.thread_time()
+        self._allowed(lambda: tee.read(f"/proc/{self.pid}/smaps"))
+        cost = time.thread_time() - cpu
+        # parsing what was read costs about as much again (benchmarks will tell)
+        self._mappings.done(time.monotonic(), 3 * cost)
+
+    def _look_around(self, tee: Tee) -> None:
+        """Descriptors on tmpfs, the fill of tmpfs mounts, and the machine."""
+        cpu = time.thread_time()
+        self._allowed(lambda: tee.read("/proc/meminfo"))
+        self._allowed(lambda: tee.read("/proc/vmstat"))
+        self._allowed(lambda: tee.readlink(f"/proc/{self.pid}/exe"))
+        self._allowed(lambda: fd.read(tee, self.pid, limit=MAX_DESCRIPTORS))
+        self._allowed(lambda: self._look_at_tmpfs(tee))
+        self._surroundings.done(time.monotonic(), time.thread_time() - cpu)
+
+    def _look_at_tmpfs(self, tee: Tee) -> None:
+        if not self._same_mounts():
+            return
+        for mount in mountinfo.read(tee, self.pid):
+            if mount.fs_type == "tmpfs":
+                self._allowed(lambda place=mount.mount_point: tee.statvfs(place))
+
+    def _same_mounts(self) -> bool:
+        """A mount point of another mount namespace would be looked up in ours."""
+        try:
+            return os.readlink(f"/proc/{self.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+        except OSError:
+            return False
+
+    def _allowed(self, read: Callable[[], object]) -> None:
+        """Read what may be read; a refusal is kept by the Tee and no reason to stop."""
+        with suppress(Denied, Unsupported):
+            read()
