@@ -74,13 +74,13 @@ def trend(series: Series, quantum: float) -> Trend:
     if np.all(rises > 0) and floors[-1] - floors[0] >= quantum:
         points = _lower_points(times, values) if _gives_back(values) else (times, values)
         return Trend(Shape.RISING, growth, *_rate(*points, step), step, level)
-    if level >= 2 / BLOCKS * series.seconds and growth >= quantum:
-        return Trend(Shape.STOPPED, growth, level_seconds=level)
     if growth <= -quantum and np.all(rises <= 0):
         return Trend(Shape.FALLING, growth)
     # no floor rose beyond the grain: what goes up comes down
     if floors[-1] - floors[0] < quantum and _gives_back(values):
         return Trend(Shape.CYCLIC, growth)
+    if level >= 2 / BLOCKS * series.seconds and growth >= quantum:
+        return Trend(Shape.STOPPED, growth, level_seconds=level)
     return Trend(Shape.UNCLEAR, growth, *_rate(times, values, None), None, level)
 
 
@@ -143,9 +143,12 @@ def _gives_back(values: NDArray[np.float64]) -> bool:
 def _lower_points(
     times: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The local floors of a sawtooth: the points from which it only ever rose."""
-    keep = np.minimum.accumulate(values[::-1])[::-1] == values
-    return times[keep], values[keep]
+    """The floors of a sawtooth: where it turns upwards again."""
+    change = np.diff(values)
+    turns = np.flatnonzero((change[:-1] < 0) & (change[1:] >= 0)) + 1
+    if len(turns) < 3:
+        turns = np.flatnonzero(np.minimum.accumulate(values[::-1])[::-1] == values)
+    return times[turns], values[turns]
 
 
 def _rate(

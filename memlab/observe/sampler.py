@@ -67,7 +67,7 @@ class Sampler:
 
     def header(self, asked: dict[str, Any] | None = None) -> Header:
         """The header of a recording made with this sampler."""
-        host = facts.read(self._host)
+        host = facts.read(self._host, self.pid)
         target = {
             "pid": self.pid,
             "comm": self.comm,

@@ -1,0 +1,1 @@
+"""The `memlab` command: one module per command, whose docstring is its help."""

@@ -1,0 +1,45 @@
+"""Name the leak of a process or of a recording, or say why it is none.
+
+TARGET is a pid or a recording made with `memlab record`. Reads only; nothing is attached
+and nothing is stopped. What another user's process does not let us read is named.
+
+Exit status: 0 whatever the verdict; 1 for a leak with --fail-on-leak; 2 when TARGET
+cannot be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from memlab.cli import _types
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """TARGET and how to look at it."""
+    parser.add_argument("target", metavar="TARGET", help="a pid, or a recording (run.tar.gz)")
+    _types.add_sampling(parser, 15.0)
+    parser.add_argument("--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)")
+    parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+    parser.add_argument("--fail-on-leak", action="store_true", help="exit with 1 when it is a leak")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch or open, judge, print."""
+    from memlab.diagnose import diagnose
+    from memlab.model.diagnosis import Verdict
+    from memlab.observe.files import open_recording
+    from memlab.present.text import diagnosis_text
+    from memlab.session import watch_and_diagnose
+
+    if args.target.isdigit():
+        if sys.stderr.isatty() and not args.json:
+            print(f"watching pid {args.target} for {args.seconds:.0f} s …", file=sys.stderr)
+        found, _ = watch_and_diagnose(
+            int(args.target), args.seconds, interval=args.interval, budget=args.budget
+        )
+    else:
+        found = diagnose(open_recording(args.target))
+    print(json.dumps(found.to_json(), indent=2) if args.json else diagnosis_text(found))
+    return int(args.fail_on_leak and found.verdict is Verdict.LEAK)

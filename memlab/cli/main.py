@@ -1,0 +1,68 @@
+"""memlab: see, learn and name Linux memory leaks.
+
+Exit status: 0 done, 1 a leak was found (only with `diagnose --fail-on-leak`),
+2 the request cannot be carried out: one line on stderr says why, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from memlab import __version__
+from memlab.errors import MemlabError
+
+COMMANDS = ("lab", "leakers", "leak", "watch", "record", "diagnose", "doctor")
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands, or of one: its arguments are what costs time to load."""
+    summary, _, epilog = (__doc__ or "").partition("\n\n")
+    top = argparse.ArgumentParser(
+        prog="memlab",
+        description=summary.removeprefix("memlab: ").capitalize(),
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"memlab {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = import_module(f"memlab.cli.{name}")
+        title, _, details = module.__doc__.partition("\n\n")
+        command = commands.add_parser(
+            name,
+            help=title.rstrip(".").lower(),
+            description=title,
+            epilog=details,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if only in (None, name):
+            module.add_arguments(command)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    only = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    args = parser(only).parse_args(arguments)
+    try:
+        status: int = import_module(f"memlab.cli.{args.command}").run(args)
+        sys.stdout.flush()
+        return status
+    except MemlabError as error:
+        print(f"memlab {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has left; what we still hold must not raise again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

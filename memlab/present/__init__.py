@@ -1,0 +1,1 @@
+"""Recordings and diagnoses as text and figures. No state, no judgement."""

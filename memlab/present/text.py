@@ -1,0 +1,72 @@
+"""A diagnosis and a watch line as text for a terminal."""
+
+from __future__ import annotations
+
+from memlab.model.diagnosis import Diagnosis, Finding, Verdict
+from memlab.model.sample import Sample
+from memlab.units import KIB, format_bytes, format_rate, format_seconds
+
+_HEADLINE = {
+    Verdict.LEAK: "LEAK",
+    Verdict.NOT_A_LEAK: "NOT A LEAK",
+    Verdict.UNDECIDED: "UNDECIDED",
+}
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """The whole diagnosis, a screenful."""
+    target = diagnosis.target
+    lines = [
+        f"{_HEADLINE[diagnosis.verdict]}: {diagnosis.why}",
+        f"  target    {target.get('comm', '?')} (pid {target.get('pid', '?')}), "
+        f"observed for {format_seconds(diagnosis.observed_seconds)}",
+    ]
+    for finding in diagnosis.findings:
+        lines += ["", *finding_lines(finding)]
+    if diagnosis.decide:
+        lines.append(f"  to decide {diagnosis.decide}")
+    lines += [f"  not seen  {sentence}" for sentence in diagnosis.not_seen]
+    lines += [f"  note      {sentence}" for sentence in diagnosis.notes]
+    cost = diagnosis.cost
+    lines += [
+        "",
+        f"  looking cost {cost.cpu_seconds:.2f} s of CPU, {cost.core_share:.2%} of a core, "
+        f"for {cost.instants} instants; the verdict is about this window only",
+    ]
+    return "\n".join(lines)
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """One finding, as indented lines."""
+    low, high = finding.bytes_per_second_interval
+    lines = [
+        f"  pattern   {finding.pattern}",
+        f"  where     {finding.where}",
+        f"  rate      {format_rate(finding.bytes_per_second)} ({finding.basis}; "
+        f"{format_rate(low)} to {format_rate(high)}), {format_bytes(finding.bytes)} so far",
+    ]
+    if finding.step:
+        lines.append(
+            f"  steps     {finding.step.bytes // KIB:,} kB every {format_seconds(finding.step.period_seconds)}"
+        )
+    lines += [f"  evidence  {sentence}" for sentence in finding.evidence]
+    if finding.forecast:
+        lines.append(f"  forecast  {finding.forecast.sentence}")
+    lines.append(f"  next      {finding.next}")
+    return lines
+
+
+WATCH_HEADER = "#     Time        PID  minflt/s  majflt/s         VSZ         RSS   %MEM  Command"
+
+
+def watch_line(before: Sample, now: Sample, time_of_day: str, total_bytes: int) -> str:
+    """One line with the columns of `pidstat -r`: rates over the interval, sizes at its end."""
+    assert before.stat is not None and now.stat is not None
+    seconds = now.monotonic - before.monotonic
+    minor = (now.stat.minflt - before.stat.minflt) / seconds
+    major = (now.stat.majflt - before.stat.majflt) / seconds
+    share = 100 * now.stat.rss / total_bytes
+    return (
+        f"{time_of_day:>10} {now.pid:>10} {minor:>9.2f} {major:>9.2f} {now.stat.vsize // KIB:>11} "
+        f"{now.stat.rss // KIB:>11} {share:>6.2f}  {now.stat.comm}"
+    )

@@ -1,0 +1,52 @@
+"""What holds for a machine and a process as long as we look: the facts in a recording's header."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from memlab.errors import MemlabError
+from memlab.procfs import cgroup, limits
+from memlab.procfs.host import Host
+from memlab.units import PAGE_BYTES
+
+
+def read(host: Host, pid: int) -> dict[str, Any]:
+    """Kernel, page size, ticks, boot id, libc, and the limits that a leak of `pid` may run into.
+
+    Absent facts are None. Neither host name nor environment: recordings are shared.
+    """
+    return {
+        "kernel": _text(host, "/proc/sys/kernel/osrelease"),
+        "machine": platform.machine(),
+        "boot_id": _text(host, "/proc/sys/kernel/random/boot_id"),
+        "page_bytes": PAGE_BYTES,
+        "ticks_per_second": os.sysconf("SC_CLK_TCK"),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "limits": _limits(host, pid),
+    }
+
+
+def _limits(host: Host, pid: int) -> dict[str, int | None]:
+    """RLIMIT_AS, vm.max_map_count and the memory cgroup; bytes, None for none or unknown."""
+    found: dict[str, int | None] = {}
+    try:
+        found["address_space"] = limits.read(host, pid).soft.get("address_space")
+    except MemlabError:
+        found["address_space"] = None
+    most = _text(host, "/proc/sys/vm/max_map_count")
+    found["max_map_count"] = int(most) if most and most.isdecimal() else None
+    try:
+        group = cgroup.read(host, pid)
+        found["cgroup_limit"], found["cgroup_usage"] = group.limit, group.usage
+    except MemlabError:
+        found["cgroup_limit"] = found["cgroup_usage"] = None
+    return found
+
+
+def _text(host: Host, path: str) -> str | None:
+    try:
+        return host.read(path).decode(errors="replace").strip()
+    except MemlabError:
+        return None

@@ -1,0 +1,41 @@
+"""The one loop: observe, judge what to observe next, observe; and in the end, a verdict."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from memlab.diagnose import diagnose, step
+from memlab.model.diagnosis import Cost, Diagnosis
+from memlab.model.recording import Recording
+from memlab.observe.files import RecordingWriter
+from memlab.observe.live import DEFAULT_INTERVAL, Window, watch
+from memlab.observe.sampler import DEFAULT_BUDGET, Sampler
+
+
+def watch_and_diagnose(
+    pid: int,
+    seconds: float = 15.0,
+    *,
+    interval: float = DEFAULT_INTERVAL,
+    budget: float = DEFAULT_BUDGET,
+    writer: RecordingWriter | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[Diagnosis, Recording]:
+    """Watch a process for `seconds`, or until it ends or `stop` is set, and judge what was seen.
+
+    Read-only. With a `writer` each instant is kept as it comes. Raises Gone and Unsupported
+    as `Sampler` does.
+    """
+    cpu = time.thread_time()
+    sampler = Sampler(pid, budget=budget)
+    header = sampler.header({"seconds": seconds, "interval": interval, "budget": budget})
+    window = Window()
+    for sample in watch(sampler, interval=interval, seconds=seconds, judge=step, stop=stop):
+        window.add(sample)
+        if writer is not None:
+            writer.add(sample)
+    recording = window.recording(header)
+    spent = time.thread_time() - cpu
+    cost = Cost(round(spent, 4), round(spent / max(recording.seconds, interval), 5), len(recording))
+    return diagnose(recording, cost), recording

@@ -1,0 +1,103 @@
+"""The shape of a series, on series whose truth is known because they are made here."""
+
+import numpy as np
+import pytest
+
+from memlab.diagnose.trend import Shape, equal_steps, trend
+from memlab.model.series import Series
+
+KIB = 1024
+QUANTUM = 128 * KIB
+TIMES = np.arange(0, 15, 0.2)
+
+
+def series(values, times=TIMES):
+    return Series("made", np.asarray(times, float), np.asarray(values, float))
+
+
+def test_a_constant_is_flat():
+    assert trend(series(np.full(len(TIMES), 5e6)), QUANTUM).shape is Shape.FLAT
+
+
+def test_movement_below_the_grain_is_flat():
+    assert trend(series(TIMES * 1000), QUANTUM).shape is Shape.FLAT
+
+
+@pytest.mark.parametrize("rate", [64 * KIB, 2 << 20, 50 << 20])
+def test_steady_growth_rises_at_its_rate(rate):
+    found = trend(series(1e7 + TIMES * rate), QUANTUM)
+    assert found.shape is Shape.RISING
+    assert found.rate == pytest.approx(rate, rel=0.01)
+    assert found.interval[0] <= rate <= found.interval[1]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_noise_does_not_hide_growth_nor_bend_its_rate(seed):
+    noise = np.random.default_rng(seed).normal(0, 100 * KIB, len(TIMES))
+    found = trend(series(1e7 + TIMES * (1 << 20) + noise), QUANTUM)
+    assert found.shape is Shape.RISING
+    assert found.rate == pytest.approx(1 << 20, rel=0.05)
+
+
+def test_two_steps_a_second_are_found_as_steps():
+    step = 10244 * KIB
+    found = trend(series(1e7 + step * np.floor(TIMES * 2 + 0.3)), QUANTUM)
+    assert found.step is not None
+    assert found.step.bytes == step
+    assert found.step.period_seconds == pytest.approx(0.5, rel=0.03)
+    assert found.rate == pytest.approx(2 * step, rel=0.03)
+
+
+def test_one_step_a_minute_needs_three_of_them():
+    """The app_server of the course: 10,244 kB each minute, seen once a second."""
+    times = np.arange(0, 245.0)
+    values = 299_029_776 * KIB + 10244 * KIB * np.floor((times + 2) / 60)
+    found = trend(series(values, times), QUANTUM)
+    assert found.shape is Shape.RISING
+    assert found.step is not None
+    assert (found.step.bytes, found.step.period_seconds) == (10244 * KIB, pytest.approx(60, abs=1))
+    assert equal_steps(series(values[:110], times[:110])) is None
+
+
+def test_a_warm_up_stops():
+    values = 1e7 + np.minimum(TIMES, 4) * (1 << 20)
+    found = trend(series(values), QUANTUM)
+    assert found.shape is Shape.STOPPED
+    assert found.level_seconds == pytest.approx(11, abs=0.5)
+
+
+def test_a_sawtooth_with_a_level_floor_is_cyclic():
+    values = 1e7 + (TIMES % 2.0) * (4 << 20)
+    assert trend(series(values), QUANTUM).shape is Shape.CYCLIC
+
+
+def test_a_sawtooth_with_rising_floors_leaks_at_the_rate_of_the_floors():
+    values = 1e7 + (TIMES % 1.0) * (8 << 20) + TIMES * (1 << 20)
+    found = trend(series(values), QUANTUM)
+    assert found.shape is Shape.RISING
+    assert found.rate == pytest.approx(1 << 20, rel=0.1)
+
+
+def test_shrinking_is_falling():
+    assert trend(series(1e8 - TIMES * (1 << 20)), QUANTUM).shape is Shape.FALLING
+
+
+def test_a_single_jump_is_no_rising():
+    values = np.where(TIMES < 7, 1e7, 3e7)
+    assert trend(series(values), QUANTUM).shape is not Shape.RISING
+
+
+def test_too_few_points_are_unclear():
+    assert trend(series([1e6, 9e6], [0.0, 15.0]), QUANTUM).shape is Shape.UNCLEAR
+    assert trend(series([], []), QUANTUM).shape is Shape.UNCLEAR
+
+
+def test_random_order_rises_as_seldom_as_the_error_rate_says():
+    """1/5! of five floors in random order rise all the way; 2,000 draws stay within 3 sigma."""
+    random = np.random.default_rng(7)
+    draws = 2000
+    rose = sum(
+        trend(series(1e7 + random.normal(0, 4 << 20, len(TIMES))), QUANTUM).shape is Shape.RISING
+        for _ in range(draws)
+    )
+    assert rose <= draws / 120 + 3 * (draws / 120) ** 0.5
