@@ -1,0 +1,1 @@
+"""The leakers, the box they leak in, and the experiments made of both."""

@@ -1,0 +1,83 @@
+"""The leakers: what there is, and the truth about each (leakers/manifest.toml)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from memlab.errors import Unsupported
+from memlab.lab.paths import leakers_folder
+from memlab.units import parse_bytes
+
+LANGUAGES = ("c", "python")
+
+
+@dataclass(frozen=True)
+class Leaker:
+    """One leaker, as the manifest describes it; sizes are bytes."""
+
+    name: str
+    summary: str
+    pattern: str
+    memory_type: str
+    basis: str
+    chunk_bytes: int
+    cap_bytes: int
+    rate: str
+    moves: dict[str, float]
+    overhead_bytes: int
+    privileges: str
+    survives: str
+    control: str
+    chapter: str
+    files: dict[str, str]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages it is written in."""
+        return tuple(self.files)
+
+    @property
+    def cap_basis(self) -> str:
+        """What its cap counts: address space, or pages that were touched."""
+        return "virtual" if self.basis == "virtual" else "resident"
+
+    def path(self, lang: str) -> Path:
+        """Its source file. Unsupported where it is not written in that language."""
+        if lang not in self.files:
+            raise Unsupported(f"{self.name} is not written in {lang!r}", f"choose {' or '.join(self.files)}")
+        return leakers_folder() / self.files[lang]
+
+    def source(self, lang: str) -> str:
+        """Its source text, to be read beside the chart."""
+        return self.path(lang).read_text(encoding="utf-8")
+
+
+@cache
+def leakers() -> dict[str, Leaker]:
+    """All leakers by name, in the order of the manifest."""
+    with (leakers_folder() / "manifest.toml").open("rb") as file:
+        return {name: _leaker(name, entry) for name, entry in tomllib.load(file).items()}
+
+
+def get(name: str) -> Leaker:
+    """One leaker. Unsupported where there is none of that name."""
+    if name not in leakers():
+        raise Unsupported(f"no leaker is called {name!r}", "there are " + ", ".join(leakers()))
+    return leakers()[name]
+
+
+def _leaker(name: str, entry: dict[str, Any]) -> Leaker:
+    fields = dict(entry)
+    files = {lang: fields.pop(lang) for lang in LANGUAGES if lang in fields}
+    return Leaker(
+        name=name,
+        files=files,
+        chunk_bytes=parse_bytes(fields.pop("chunk")),
+        cap_bytes=parse_bytes(fields.pop("cap")),
+        overhead_bytes=fields.pop("overhead"),
+        **fields,
+    )
