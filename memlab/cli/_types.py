@@ -34,8 +34,17 @@ def _pid(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError(f"{text!r} is no count: write a whole number above zero")
+    return int(text)
+
+
 def _share(text: str) -> float:
-    share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
     if not 0 < share <= 1:
         raise ValueError(f"{text!r} is no share of a core: write it like 1% or 0.01")
     return share
@@ -45,6 +54,7 @@ size = _checked(parse_bytes)
 seconds = _checked(_positive_seconds)
 rate: Callable[[str], Rate] = _checked(parse_rate)
 pid = _checked(_pid)
+count = _checked(_count)
 share = _checked(_share)
 
 

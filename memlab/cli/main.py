@@ -1,4 +1,4 @@
-"""memlab: see, learn and name Linux memory leaks.
+"""memlab: See, learn and name Linux memory leaks.
 
 Exit status: 0 done, 1 a leak was found (only with `diagnose --fail-on-leak`),
 2 the request cannot be carried out: one line on stderr says why, 130 interrupted.
@@ -11,19 +11,29 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from memlab import __version__
 from memlab.errors import MemlabError
 
-COMMANDS = ("lab", "leakers", "leak", "watch", "record", "diagnose", "doctor")
+COMMANDS = ("lab", "leakers", "leak", "watch", "record", "diagnose")
 
 
-def parser(only: str | None = None) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and where the right ones are listed."""
+        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def parser(only: str | None = None) -> Parser:
     """The parser of all commands, or of one: its arguments are what costs time to load."""
     summary, _, epilog = (__doc__ or "").partition("\n\n")
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="memlab",
-        description=summary.removeprefix("memlab: ").capitalize(),
+        description=summary.removeprefix("memlab: "),
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -34,7 +44,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         title, _, details = module.__doc__.partition("\n\n")
         command = commands.add_parser(
             name,
-            help=title.rstrip(".").lower(),
+            help=title.strip().rstrip("."),
             description=title,
             epilog=details,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -97,7 +97,8 @@ def equal_steps(series: Series) -> Step | None:
     """Growth in steps that are multiples of one size, at least three of them, never back.
 
     The unit is the greatest common divisor of all rises in pages. Memory that grows evenly
-    has a divisor of a page or so; only one of 16 pages and more is called a step.
+    has a divisor of a page or so; only one of 16 pages and more is called a step, and only
+    where most readings caught a single one: several between two readings is a rate.
     """
     rises = np.diff(series.values)
     if np.any(rises < 0) or series.unit != "bytes":
@@ -105,7 +106,7 @@ def equal_steps(series: Series) -> Step | None:
     pages = [round(rise / PAGE_BYTES) for rise in rises[rises > 0]]
     unit = math.gcd(*pages) if pages else 0
     count = sum(pages) // unit if unit else 0
-    if unit < 16 or count < 3:
+    if unit < 16 or count < 3 or 2 * pages.count(unit) <= len(pages):
         return None
     return Step(unit * PAGE_BYTES, _period(series, count))
 

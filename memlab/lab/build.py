@@ -64,13 +64,13 @@ def _built(source: Path) -> Path:
     words = compiler()
     made_of = (source.read_bytes(), harness.read_bytes(), shlex.join([*words, *FLAGS]).encode())
     key = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
-    folder = cache_folder() / "leakers"
-    binary = folder / f"{source.stem}-{key}"
+    folder = cache_folder() / "leakers" / key
+    binary = folder / source.stem  # the name that ps and top will show
     if binary.exists():
         return binary
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{binary.name}.lock").open("w") as lock:
+        with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start together, one compiles
             if not binary.exists():
                 _compile(words, source, binary)

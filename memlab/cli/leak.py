@@ -1,0 +1,39 @@
+"""Run one leaker in the foreground, in its box, its JSON lines on stdout.
+
+It obeys commands on stdin, one a line: pause, resume, rate 2MiB/s, step 3, stop. Ctrl-C
+ends it; whatever ends this command, nothing of the leaker stays behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from memlab.cli import _types
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a leaker; leakers/README.md says what each means."""
+    parser.add_argument("name", metavar="NAME", help="one of `memlab leakers`")
+    parser.add_argument("--lang", default="c", choices=("c", "python"), help="default c")
+    parser.add_argument("--rate", type=_types.rate, help="2MiB/s, 4/s or 1/min")
+    parser.add_argument("--cap", type=_types.size, help="stop leaking before this, as 200MiB")
+    parser.add_argument("--cap-basis", choices=("virtual", "resident"), help="what the cap counts")
+    parser.add_argument("--chunk", type=_types.size, help="bytes of one unit")
+    parser.add_argument("--stack-size", type=_types.size, help="the chunk of thread-stack")
+    parser.add_argument("--step", type=_types.count, help="units leaked at once (default 1)")
+    parser.add_argument("--count", type=_types.count, help="stop leaking after so many events")
+    parser.add_argument("--touch", metavar="SHARE", help="share of each chunk that is written (default 1)")
+    parser.add_argument("--duration", type=_types.seconds, help="end after so long")
+    parser.add_argument("--control", action="store_true", help="the same traffic, and no leak")
+    parser.add_argument("--paused", action="store_true", help="begin paused; see `step` and `resume`")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start it and pass lines through until it ends."""
+    from memlab.lab.foreground import run_in_foreground
+
+    options = {k: v for k, v in vars(args).items() if k not in ("command", "name", "lang")}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return run_in_foreground(args.name, args.lang, options)
