@@ -149,7 +149,8 @@ def _lab_app() -> Any:
         from jupyterlab.labapp import LabApp
     except ImportError as error:
         raise Unsupported(
-            f"JupyterLab cannot be loaded ({error})", "pip install jupyterlab, or install memlab again"
+            f"JupyterLab cannot be loaded ({error})",
+            "pip install jupyterlab, or install memlab again",
         ) from None
     return LabApp
 
