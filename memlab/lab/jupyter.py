@@ -62,6 +62,7 @@ class Server:
     def __init__(self, folder: Path, notebook: str, port: int | None, browser: bool) -> None:
         if port:
             _require_free(port)
+        encryption = "auto" if zmq.has("curve") else "disabled"
         token = secrets.token_urlsafe(24)
         # by environment, not by argv, which every user of the machine may read in /proc
         os.environ["JUPYTER_TOKEN"] = token
@@ -79,7 +80,7 @@ class Server:
                     # a cell that leaks in a loop is killed after 2 s, not 5, when Ctrl-C comes
                     "--KernelManager.shutdown_wait_time=2",
                     # a kernel's plain ports would show its output to every user of the machine
-                    f"--KernelManager.transport_encryption={'auto' if zmq.has('curve') else 'disabled'}",
+                    f"--KernelManager.transport_encryption={encryption}",
                 ]
             )
             assert self._app.identity_provider.token == token
