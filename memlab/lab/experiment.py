@@ -118,12 +118,13 @@ class _Feed:
 
     def _read(self) -> None:
         assert self._stdout is not None
-        for line in self._stdout:
-            with suppress(ValueError):
-                event = json.loads(line)
-                with self.changed:
-                    self.events.append(event)
-                    self.changed.notify_all()
+        with self._stdout:
+            for line in self._stdout:
+                with suppress(ValueError):
+                    event = json.loads(line)
+                    with self.changed:
+                        self.events.append(event)
+                        self.changed.notify_all()
         with self.changed:
             self.over = True
             self.changed.notify_all()
@@ -206,7 +207,7 @@ class Experiment:
             self._send("stop")
         if not self._over_within(STOP_SECONDS):
             self.kill()
-        self._guard.wait()
+        self._bury()
 
     def kill(self) -> None:
         """End it at once, without a last word; returns when nothing of it is left."""
@@ -216,6 +217,12 @@ class Experiment:
             raise MemlabError(
                 f"the guard {self._guard.pid} does not end", f"end it by hand: kill -9 {self._guard.pid}"
             )
+        self._bury()
+
+    def _bury(self) -> None:
+        assert self._guard.stdin is not None
+        with suppress(BrokenPipeError):
+            self._guard.stdin.close()
         self._guard.wait()
 
     def wait(self, predicate: Callable[[], Any], seconds: float = READY_SECONDS) -> None:
@@ -271,3 +278,5 @@ def _end(guard: subprocess.Popen[bytes]) -> None:
     """For an experiment that nobody refers to any more: the guard does the rest."""
     with suppress(OSError):
         guard.terminate()
+        assert guard.stdin is not None
+        guard.stdin.close()
