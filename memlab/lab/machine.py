@@ -175,7 +175,8 @@ def _cgroup(host: Host) -> Check:
     _, version = cgroup.memory_folder(host)
     made, why = make_group(f"doctor-{os.getpid()}", 64 * MIB)
     if made is None:
-        remedy = "run as root, or: systemd-run --user --scope -p Delegate=yes memlab lab"
+        delegate = "; or: systemd-run --user --scope -p Delegate=yes memlab lab"
+        remedy = "run as root" + (delegate if version == 2 else "")
         return Check("cgroup", State.LIMITED, f"version {version}, but {why}", remedy)
     os.rmdir(made)
     return Check("cgroup", State.OK, f"version {version}, leakers get a group of their own")
