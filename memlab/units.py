@@ -75,13 +75,11 @@ def format_bytes(count: float) -> str:
     sign, size = ("-", -count) if count < 0 else ("", count)
     if size < KIB:
         return f"{sign}{size:.0f} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        size /= KIB
-        if size < 999.5:
-            break
-    else:
-        size, unit = size / KIB, "TiB"
-    return f"{sign}{size:.3g} {unit}"
+    units = ["KiB", "MiB", "GiB", "TiB"]
+    size /= KIB
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / KIB, units[1:]
+    return f"{sign}{size:.3g} {units[0]}"
 
 
 def format_rate(bytes_per_second: float) -> str:

@@ -14,7 +14,14 @@ from memlab.units import (
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("4096", 4096), ("64KiB", 65536), ("64k", 65536), ("1.5 MiB", 1572864), ("2GB", 2 << 30), ("0", 0)],
+    [
+        ("4096", 4096),
+        ("64KiB", 65536),
+        ("64k", 65536),
+        ("1.5 MiB", 1572864),
+        ("2GB", 2 << 30),
+        ("0", 0),
+    ],
 )
 def test_sizes_are_binary(text, expected):
     assert parse_bytes(text) == expected
@@ -49,7 +56,14 @@ def test_durations():
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (999.9 * 1024, "0.976 MiB"), (-2097152, "-2 MiB"), (3 << 40, "3 TiB")],
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KiB"),
+        (999.9 * 1024, "0.976 MiB"),
+        (-2097152, "-2 MiB"),
+        (3 << 40, "3 TiB"),
+    ],
 )
 def test_sizes_are_printed_with_three_figures(count, text):
     assert format_bytes(count) == text

@@ -44,7 +44,9 @@ class Options:
         self.virtual_cap = basis == "virtual"
         self.touched = self._touched(given)
         if not self.virtual_cap and self.touched == 0:
-            self._refuse("nothing is touched, so a resident cap would never hold: use --cap-basis virtual")
+            self._refuse(
+                "nothing is touched, so a resident cap would never hold: use --cap-basis virtual"
+            )
         if leaker.chunk_below and self.chunk >= leaker.chunk_below:
             self._refuse(
                 f"--chunk must be below {leaker.chunk_below // KIB} KiB: larger blocks become mappings "
@@ -100,9 +102,13 @@ class Options:
     def _touched(self, given):
         if self._leaker.touch is None:
             if "touch" in given:
-                self._refuse("--touch is not for this leaker: a stack is touched by its thread alone")
+                self._refuse(
+                    "--touch is not for this leaker: a stack is touched by its thread alone"
+                )
             return 0
-        return int(self.chunk * self._number("touch", given.get("touch", str(self._leaker.touch)), 0, 1))
+        return int(
+            self.chunk * self._number("touch", given.get("touch", str(self._leaker.touch)), 0, 1)
+        )
 
     def _refuse(self, message):
         print(f"{self._leaker.name}: {message}", file=sys.stderr)
@@ -117,7 +123,18 @@ class Leaker:
     """A leak and its defaults; `touch` None means that it is not an option."""
 
     def __init__(
-        self, name, leak, *, rate, chunk, cap, basis, pattern=None, touch=1, chunk_below=None, end=None
+        self,
+        name,
+        leak,
+        *,
+        rate,
+        chunk,
+        cap,
+        basis,
+        pattern=None,
+        touch=1,
+        chunk_below=None,
+        end=None,
     ):
         self.name, self.leak, self.end = name, leak, end
         self.pattern = pattern or name
@@ -182,11 +199,13 @@ class _Loop:
             used = self._leaked if options.virtual_cap else self._touched
             more = options.chunk if options.virtual_cap else options.touched
             if not options.control and used + more > options.cap:
-                return self._hold("cap", "the cap is reached")
+                self._hold("cap", "the cap is reached")
+                return
             try:
                 self._leaker.leak(options)
             except (OSError, MemoryError) as error:
-                return self._hold("refused", str(error) or "out of memory")
+                self._hold("refused", str(error) or "out of memory")
+                return
             self._units += 1
             if not options.control:
                 self._leaked += options.chunk
@@ -211,7 +230,7 @@ class _Loop:
 
     def _obey(self, words):
         options = self._options
-        command, argument = (words + [None, None])[:2]
+        command, argument = [*words, None, None][:2]
         if command == "pause":
             options.paused = True
             self._say_ledger()

@@ -28,6 +28,12 @@ def leak(options):
 
 if __name__ == "__main__":
     leaker = Leaker(
-        "heap", leak, rate="2MiB/s", chunk=64 * KIB, chunk_below=128 * KIB, cap=64 * MIB, basis="resident"
+        "heap",
+        leak,
+        rate="2MiB/s",
+        chunk=64 * KIB,
+        chunk_below=128 * KIB,
+        cap=64 * MIB,
+        basis="resident",
     )
     run(leaker, Options(leaker, sys.argv[1:]))

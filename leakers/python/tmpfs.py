@@ -37,9 +37,13 @@ def end():
 
 
 if __name__ == "__main__":
-    leaker = Leaker("tmpfs", leak, rate="4MiB/s", chunk=256 * KIB, cap=64 * MIB, basis="resident", end=end)
+    leaker = Leaker(
+        "tmpfs", leak, rate="4MiB/s", chunk=256 * KIB, cap=64 * MIB, basis="resident", end=end
+    )
     options = Options(leaker, sys.argv[1:])
-    folder = os.environ.get("MEMLAB_TMPFS") or tempfile.mkdtemp(prefix="memlab-tmpfs-", dir="/dev/shm")
+    folder = os.environ.get("MEMLAB_TMPFS") or tempfile.mkdtemp(
+        prefix="memlab-tmpfs-", dir="/dev/shm"
+    )
     path = os.path.join(folder, "leak")
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     chunk = bytes(options.chunk)

@@ -64,7 +64,8 @@ def add_sampling(parser: argparse.ArgumentParser, default_seconds: float | None)
         "--seconds",
         type=seconds,
         default=default_seconds,
-        help="how long to watch" + ("" if default_seconds is None else f" (default {default_seconds:.0f})"),
+        help="how long to watch"
+        + ("" if default_seconds is None else f" (default {default_seconds:.0f})"),
     )
     parser.add_argument(
         "--budget",

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """TARGET and how to look at it."""
     parser.add_argument("target", metavar="TARGET", help="a pid, or a recording (run.tar.gz)")
     _types.add_sampling(parser, 15.0)
-    parser.add_argument("--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)")
+    parser.add_argument(
+        "--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)"
+    )
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
     parser.add_argument("--fail-on-leak", action="store_true", help="exit with 1 when it is a leak")
 

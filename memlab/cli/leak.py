@@ -24,10 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stack-size", type=_types.size, help="the chunk of thread-stack")
     parser.add_argument("--step", type=_types.count, help="units leaked at once (default 1)")
     parser.add_argument("--count", type=_types.count, help="stop leaking after so many events")
-    parser.add_argument("--touch", metavar="SHARE", help="share of each chunk that is written (default 1)")
+    parser.add_argument(
+        "--touch", metavar="SHARE", help="share of each chunk that is written (default 1)"
+    )
     parser.add_argument("--duration", type=_types.seconds, help="end after so long")
     parser.add_argument("--control", action="store_true", help="the same traffic, and no leak")
-    parser.add_argument("--paused", action="store_true", help="begin paused; see `step` and `resume`")
+    parser.add_argument(
+        "--paused", action="store_true", help="begin paused; see `step` and `resume`"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,5 +1,4 @@
-"""List the leakers: what each leaks, in which languages, and how fast by default.
-"""
+"""List the leakers: what each leaks, in which languages, and how fast by default."""
 
 from __future__ import annotations
 
@@ -26,5 +25,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             f"{leaker.name:<14}{languages:<12}{leaker.rate:<9}{leaker.memory_type:<19}{leaker.summary}"
         )
-    print("\nmemlab leak NAME [--lang c|python] runs one; --control runs its look-alike that leaks nothing.")
+    print(
+        "\nmemlab leak NAME [--lang c|python] runs one; --control runs its look-alike that leaks nothing."
+    )
     return 0

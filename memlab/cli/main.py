@@ -41,7 +41,7 @@ def parser(only: str | None = None) -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = import_module(f"memlab.cli.{name}")
-        title, _, details = module.__doc__.partition("\n\n")
+        title, _, details = (module.__doc__ or "").partition("\n\n")
         command = commands.add_parser(
             name,
             help=title.strip().rstrip("."),

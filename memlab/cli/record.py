@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=_types.pid)
     parser.add_argument("-o", "--output", metavar="FILE", help="default memlab-PID-TIME.tar.gz")
     _types.add_sampling(parser, None)
-    parser.add_argument("--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)")
+    parser.add_argument(
+        "--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)"
+    )
     parser.add_argument(
         "--max-size", type=_types.size, default=256 << 20, help="stop at this size (default 256MiB)"
     )
@@ -45,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             pass  # the usual way to end a recording
     lasted = last.monotonic - first.monotonic if first and last else 0.0
-    print(f"{path}: {count} instants in {format_seconds(lasted)} of pid {args.pid} ({sampler.comm})")
+    print(
+        f"{path}: {count} instants in {format_seconds(lasted)} of pid {args.pid} ({sampler.comm})"
+    )
     if args.seconds is not None and lasted < args.seconds - 2 * args.interval:
         print(f"memlab record: it ended after {format_seconds(lasted)}", file=sys.stderr)
     return 0

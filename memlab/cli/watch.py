@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PID [INTERVAL [COUNT]], as pidstat takes them."""
     parser.add_argument("pid", metavar="PID", type=_types.pid)
     parser.add_argument("interval", metavar="INTERVAL", nargs="?", type=_types.seconds, default=1.0)
-    parser.add_argument("count", metavar="COUNT", nargs="?", type=_types.count, help="lines to print")
+    parser.add_argument(
+        "count", metavar="COUNT", nargs="?", type=_types.count, help="lines to print"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -40,7 +40,12 @@ _BY_KIND = (
     # pattern, kinds, grain, what it is called
     (Pattern.HEAP, (RegionKind.HEAP,), TOP_PAD, "[heap]"),
     (Pattern.ARENA, (RegionKind.ARENA,), TOP_PAD, "malloc arenas of threads"),
-    (Pattern.ANONYMOUS, (RegionKind.PLAIN_ANONYMOUS,), MMAP_THRESHOLD, "private anonymous mappings"),
+    (
+        Pattern.ANONYMOUS,
+        (RegionKind.PLAIN_ANONYMOUS,),
+        MMAP_THRESHOLD,
+        "private anonymous mappings",
+    ),
     (Pattern.MAIN_STACK, (RegionKind.MAIN_STACK,), TOP_PAD, "[stack]"),
     (
         Pattern.SHARED_ANONYMOUS,
@@ -48,7 +53,12 @@ _BY_KIND = (
         MMAP_THRESHOLD,
         "shared anonymous mappings",
     ),
-    (Pattern.SHM, (RegionKind.SYSV_SHM, RegionKind.POSIX_SHM), MMAP_THRESHOLD, "shared memory segments"),
+    (
+        Pattern.SHM,
+        (RegionKind.SYSV_SHM, RegionKind.POSIX_SHM),
+        MMAP_THRESHOLD,
+        "shared memory segments",
+    ),
     (Pattern.MEMFD, (RegionKind.MEMFD,), MMAP_THRESHOLD, "mapped memfds"),
 )
 
@@ -77,7 +87,6 @@ def _kind_account(
 
 def _stack_account(recording: Recording) -> Account:
     """Thread stacks with their guards: address space is what they take, pages hardly any."""
-
     series = recording.collect(
         "thread-stack",
         _over_kinds("virtual_by_kind", (RegionKind.THREAD_STACK,)),
@@ -99,11 +108,11 @@ def _stack_account(recording: Recording) -> Account:
 
 
 def _tmpfs_account(recording: Recording) -> Account:
-    series = recording.collect(
-        "tmpfs", _open_on_tmpfs, source="fd/, stat st_blocks"
-    )
+    series = recording.collect("tmpfs", _open_on_tmpfs, source="fd/, stat st_blocks")
     where = "tmpfs files it holds open"
-    return Account(Pattern.TMPFS, Basis.SWAP_BACKED, PAGE_BYTES, series, where, "st_blocks of its descriptors")
+    return Account(
+        Pattern.TMPFS, Basis.SWAP_BACKED, PAGE_BYTES, series, where, "st_blocks of its descriptors"
+    )
 
 
 def _open_on_tmpfs(sample: Sample) -> float | None:
@@ -166,9 +175,7 @@ def _anonymous_of_status(sample: Sample) -> float | None:
     return float(status.rss_anon + (status.vm_swap or 0))
 
 
-def _over_kinds(
-    attribute: str, kinds: tuple[RegionKind, ...]
-) -> Callable[[Sample], float | None]:
+def _over_kinds(attribute: str, kinds: tuple[RegionKind, ...]) -> Callable[[Sample], float | None]:
     def get(sample: Sample) -> float | None:
         if sample.regions is None:
             return None

@@ -26,7 +26,8 @@ _NEXT = {
     Pattern.SHARED_ANONYMOUS: _STRACE.replace("{calls}", "mmap,munmap"),
     Pattern.SHM: "ipcs -m -p; ls -l /dev/shm",
     Pattern.MEMFD: _STRACE.replace("{calls}", "memfd_create,mmap,munmap,close"),
-    Pattern.TMPFS: "ls -l /proc/{pid}/fd; " + _STRACE.replace("{calls}", "openat,write,close,unlink"),
+    Pattern.TMPFS: "ls -l /proc/{pid}/fd; "
+    + _STRACE.replace("{calls}", "openat,write,close,unlink"),
     Pattern.ADDRESS_SPACE: _STRACE.replace("{calls}", "mmap,munmap"),
 }
 _KINDS = {
@@ -103,7 +104,9 @@ def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
 
 def _stacks(recording: Recording) -> Iterator[str]:
     """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
-    looked = [sample for sample in recording if sample.regions is not None and sample.stat is not None]
+    looked = [
+        sample for sample in recording if sample.regions is not None and sample.stat is not None
+    ]
     if len(looked) < 2:
         return
     first, last = looked[0], looked[-1]
@@ -117,7 +120,7 @@ def _stacks(recording: Recording) -> Iterator[str]:
     assert last.regions is not None
     sizes = Counter(
         int(last.regions.smaps.end[row] - last.regions.smaps.start[row])
-        for row in last.regions.of(RegionKind.THREAD_STACK).nonzero()[0]
+        for row in map(int, last.regions.of(RegionKind.THREAD_STACK).nonzero()[0])
         if not last.regions.smaps.perms[row].startswith("---")
     )
     if sizes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from memlab.diagnose.accounts import Account
 from memlab.diagnose.trend import Trend
@@ -11,6 +12,8 @@ from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.units import format_bytes, format_seconds
+
+T = TypeVar("T")
 
 # x86-64 and arm64 with 48-bit addresses leave user space the lower 47 bits (mm.rst)
 USER_ADDRESS_SPACE = 1 << 47
@@ -78,7 +81,7 @@ def _virtual_rooms(
         yield "vm.max_map_count", steps * found.step.bytes
 
 
-def _last(recording: Recording, get):  # type: ignore[no-untyped-def]
+def _last(recording: Recording, get: Callable[[Sample], T | None]) -> T | None:
     for sample in reversed(recording.samples):
         value = get(sample)
         if value is not None:

@@ -134,7 +134,9 @@ def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | 
     limit = max((j.least for j in judged if j.account.basis is not Basis.VIRTUAL), default=0.0)
     blind = f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
     if Shape.STOPPED in shapes:
-        stopped = max((j for j in judged if j.trend.shape is Shape.STOPPED), key=lambda j: j.trend.growth)
+        stopped = max(
+            (j for j in judged if j.trend.shape is Shape.STOPPED), key=lambda j: j.trend.growth
+        )
         return (
             Verdict.NOT_A_LEAK,
             f"warm-up: {stopped.account.where} grew by {format_bytes(stopped.trend.growth)} and has been "

@@ -88,9 +88,7 @@ def block_floors(series: Series) -> NDArray[np.float64]:
     """The smallest value in each fifth of the window; fewer than five where one is empty."""
     edges = np.linspace(series.times[0], series.times[-1], BLOCKS + 1)
     block = np.clip(np.searchsorted(edges, series.times, side="right") - 1, 0, BLOCKS - 1)
-    return np.array(
-        [series.values[block == b].min() for b in range(BLOCKS) if np.any(block == b)]
-    )
+    return np.array([series.values[block == b].min() for b in range(BLOCKS) if np.any(block == b)])
 
 
 def equal_steps(series: Series) -> Step | None:

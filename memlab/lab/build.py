@@ -96,7 +96,9 @@ def _compile(words: list[str], source: Path, binary: Path) -> None:
         if made.returncode:
             said = (made.stderr or made.stdout).strip().splitlines() or ["no message"]
             shown = next((line for line in said if "error" in line), said[0])
-            raise MemlabError(f"{words[0]} could not compile {source.name}: {shown}", "is libc6-dev installed?")
+            raise MemlabError(
+                f"{words[0]} could not compile {source.name}: {shown}", "is libc6-dev installed?"
+            )
         os.chmod(temporary, 0o755)
         os.replace(temporary, binary)
     finally:

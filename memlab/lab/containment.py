@@ -120,7 +120,10 @@ def make_group(run_id: str, limit: int) -> tuple[str | None, str]:
                 Path(folder, "memory.swap.max").write_text("0")
     except OSError as error:
         os.rmdir(folder)
-        return None, f"the memory controller is not handed down to children of {parent}: {error.strerror}"
+        return (
+            None,
+            f"the memory controller is not handed down to children of {parent}: {error.strerror}",
+        )
     return folder, ""
 
 

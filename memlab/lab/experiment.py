@@ -62,7 +62,11 @@ def arguments(options: dict[str, Any]) -> list[str]:
         elif value is not None and value is not False:
             if isinstance(value, Rate):
                 in_events = value.events_per_second is not None
-                value = f"{value.events_per_second}/s" if in_events else f"{value.bytes_per_second:.3f}b/s"
+                value = (
+                    f"{value.events_per_second}/s"
+                    if in_events
+                    else f"{value.bytes_per_second:.3f}b/s"
+                )
             words += ["--" + name.replace("_", "-"), str(value)]
     return words
 
@@ -215,7 +219,8 @@ class Experiment:
             self._guard.terminate()
         if not self._over_within(STOP_SECONDS):
             raise MemlabError(
-                f"the guard {self._guard.pid} does not end", f"end it by hand: kill -9 {self._guard.pid}"
+                f"the guard {self._guard.pid} does not end",
+                f"end it by hand: kill -9 {self._guard.pid}",
             )
         self._bury()
 
@@ -263,7 +268,9 @@ class Experiment:
                 continue
             if kind == "exit" and event.get("stderr"):
                 return Refused(event["stderr"])
-            said = event.get("message") or event.get("reason") or f"exit status {event.get('status')}"
+            said = (
+                event.get("message") or event.get("reason") or f"exit status {event.get('status')}"
+            )
             return Gone(f"{self.leaker.name} has ended ({said})")
         return Gone(f"{self.leaker.name} has ended")
 

@@ -48,7 +48,9 @@ class Leaker:
     def path(self, lang: str) -> Path:
         """Its source file. Unsupported where it is not written in that language."""
         if lang not in self.files:
-            raise Unsupported(f"{self.name} is not written in {lang!r}", f"choose {' or '.join(self.files)}")
+            raise Unsupported(
+                f"{self.name} is not written in {lang!r}", f"choose {' or '.join(self.files)}"
+            )
         return leakers_folder() / self.files[lang]
 
     def source(self, lang: str) -> str:

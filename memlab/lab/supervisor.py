@@ -132,7 +132,12 @@ def _start(spec: Spec, run: Run) -> tuple[int, int]:
         for number in (signal.SIGPIPE, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-        environment = {**os.environ, TAG: run.id, "MEMLAB_PARENT": str(supervisor), "MEMLAB_TMPFS": run.files}
+        environment = {
+            **os.environ,
+            TAG: run.id,
+            "MEMLAB_PARENT": str(supervisor),
+            "MEMLAB_TMPFS": run.files,
+        }
         os.execve(spec.argv[0], spec.argv, environment)
     except BaseException as error:
         os.write(2, f"cannot start {spec.argv[0]}: {error}".encode())

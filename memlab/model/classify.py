@@ -84,7 +84,9 @@ class Regions:
     @cached_property
     def virtual_by_kind(self) -> dict[RegionKind, int]:
         """Mapped bytes by kind."""
-        return _sum_by_kind(self.kinds, self.smaps.end.astype(np.int64) - self.smaps.start.astype(np.int64))
+        return _sum_by_kind(
+            self.kinds, self.smaps.end.astype(np.int64) - self.smaps.start.astype(np.int64)
+        )
 
     @cached_property
     def footprint_by_kind(self) -> dict[RegionKind, int]:
@@ -188,13 +190,13 @@ def _mark_thread_stacks(smaps: Smaps, kinds: NDArray[np.int8]) -> None:
     the VmFlag `gu` beside MAP_STACK's `nh` (which Linux sets since 6.7).
     """
     anonymous = kinds == RegionKind.PLAIN_ANONYMOUS
-    for guard in np.flatnonzero(kinds == RegionKind.GUARD):
+    for guard in map(int, np.flatnonzero(kinds == RegionKind.GUARD)):
         for row in (guard + 1, guard - 1):
             if _adjacent(smaps, guard, row):
                 if anonymous[row] and _is_stack_of(smaps, row, guard):
                     kinds[row] = kinds[guard] = RegionKind.THREAD_STACK
                 break
-    for row in np.flatnonzero(anonymous):
+    for row in map(int, np.flatnonzero(anonymous)):
         if {"nh", "gu"} <= smaps.vm_flags[row]:
             kinds[row] = RegionKind.THREAD_STACK
 
@@ -240,5 +242,3 @@ def _column(smaps: Smaps, name: str) -> NDArray[np.int64]:
 def _sum_by_kind(kinds: NDArray[np.int8], sizes: NDArray[np.int64]) -> dict[RegionKind, int]:
     sums = np.bincount(kinds, weights=sizes, minlength=len(RegionKind))
     return {kind: int(sums[kind]) for kind in RegionKind}
-
-

@@ -75,7 +75,11 @@ class Recording:
         return self.collect(name, getter, unit)
 
     def collect(
-        self, name: str, getter: Callable[[Sample], float | None], unit: str = "bytes", source: str = ""
+        self,
+        name: str,
+        getter: Callable[[Sample], float | None],
+        unit: str = "bytes",
+        source: str = "",
     ) -> Series:
         """The series of any function of a sample; samples where it gives None are gaps."""
         times, values = [], []
@@ -114,7 +118,9 @@ def _getter(name: str) -> tuple[Callable[[Sample], float | None], str]:
         wanted_kind = next((k for k in RegionKind if k.name.lower() == field_name), None)
         if wanted_kind is not None:
             return _kind_field(file, wanted_kind), "count" if file == "kind_count" else "bytes"
-    raise Unsupported(f"no series is called {name!r}", "try stat.vsize, type.private_anonymous or meminfo.shmem")
+    raise Unsupported(
+        f"no series is called {name!r}", "try stat.vsize, type.private_anonymous or meminfo.shmem"
+    )
 
 
 def _record_field(file: str, field_name: str) -> Callable[[Sample], float | None]:

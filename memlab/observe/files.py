@@ -1,10 +1,10 @@
 """Recordings on disk: a folder of instants, or the same packed as `.tar.gz`.
 
-    header.json                     what holds for all instants
-    000000000/proc/4242/smaps …     the kernel's text, under the path it was read from
-    000000000/calls.jsonl           what is no file: readlink, statvfs, directory walks, denials
-    000000000/events.jsonl          what the leaker said, marks and notes
-    000000000/instant.json          times and cost; written last, so its presence means whole
+header.json                     what holds for all instants
+000000000/proc/4242/smaps …     the kernel's text, under the path it was read from
+000000000/calls.jsonl           what is no file: readlink, statvfs, directory walks, denials
+000000000/events.jsonl          what the leaker said, marks and notes
+000000000/instant.json          times and cost; written last, so its presence means whole
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class RecordingWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -143,7 +146,9 @@ def _sample(place: Path, pid: int, index: int, files: dict[str, bytes]) -> Sampl
     try:
         times = {name: float(clock[name]) for name in _CLOCK}
     except (KeyError, TypeError, ValueError):
-        raise Malformed(str(place), 0, f"{index:09d}/instant.json", "has an instant without times:") from None
+        raise Malformed(
+            str(place), 0, f"{index:09d}/instant.json", "has an instant without times:"
+        ) from None
     return Sample(
         index=index,
         pid=pid,

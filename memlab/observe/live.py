@@ -45,7 +45,9 @@ class Window:
 
     def recording(self, header: Header) -> Recording:
         """What is held now, as a Recording."""
-        losses = (f"the first {self.dropped} instants no longer fit in memory",) if self.dropped else ()
+        losses = (
+            (f"the first {self.dropped} instants no longer fit in memory",) if self.dropped else ()
+        )
         return Recording(header, tuple(self._samples), losses)
 
 

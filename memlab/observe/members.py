@@ -45,13 +45,18 @@ class MemberWriter:
         self._pending_groups = 0
         self._flushed = time.monotonic()
         try:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._file = os.open(
+                self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            )
         except FileExistsError:
             raise Unsupported(
-                f"{self.path} exists already", "choose another name: recordings are never overwritten"
+                f"{self.path} exists already",
+                "choose another name: recordings are never overwritten",
             ) from None
         except OSError as error:
-            raise Denied(f"cannot write {self.path}: {error.strerror}", "choose another folder") from None
+            raise Denied(
+                f"cannot write {self.path}: {error.strerror}", "choose another folder"
+            ) from None
         self._size = 0
 
     def add(self, entries: dict[str, bytes], mtime: float) -> None:
@@ -122,7 +127,10 @@ class MemberWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 

@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from memlab import __version__
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.recording import Header
 from memlab.model.sample import Sample
-from memlab.procfs import facts, fd, meminfo, mountinfo, smaps, stat, statm, status, vmstat
+from memlab.procfs import facts, fd, mountinfo, stat
 from memlab.procfs.host import Host, Tee
 
 DEFAULT_BUDGET = 0.01  # of one core
@@ -58,7 +59,9 @@ class Sampler:
 
     def _refuse_what_has_no_memory(self, first: stat.Stat) -> None:
         if first.state in ("Z", "X"):
-            raise Gone(f"process {self.pid} ({self.comm}) has ended and waits for its parent (zombie)")
+            raise Gone(
+                f"process {self.pid} ({self.comm}) has ended and waits for its parent (zombie)"
+            )
         if first.vsize == 0 and first.rss == 0:
             raise Unsupported(
                 f"process {self.pid} ({self.comm}) is a kernel thread",
@@ -130,7 +133,7 @@ class Sampler:
             return
         for mount in mountinfo.read(tee, self.pid):
             if mount.fs_type == "tmpfs":
-                self._allowed(lambda place=mount.mount_point: tee.statvfs(place))
+                self._allowed(partial(tee.statvfs, mount.mount_point))
 
     def _same_mounts(self) -> bool:
         """A mount point of another mount namespace would be looked up in ours."""

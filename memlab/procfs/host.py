@@ -80,7 +80,8 @@ class InstantTexts:
     def to_jsonl(self) -> bytes:
         """The calls, one JSON object a line; undecodable names survive as lone surrogates."""
         return b"".join(
-            json.dumps({k: v for k, v in asdict(call).items() if v not in (None, "")}).encode() + b"\n"
+            json.dumps({k: v for k, v in asdict(call).items() if v not in (None, "")}).encode()
+            + b"\n"
             for call in self.calls
         )
 
@@ -93,7 +94,9 @@ class InstantTexts:
                 calls.append(Call(**json.loads(line)))
             except (TypeError, ValueError):
                 shown = line.decode(errors="replace")
-                raise errors.Malformed("calls.jsonl", number, shown, "is no recorded call") from None
+                raise errors.Malformed(
+                    "calls.jsonl", number, shown, "is no recorded call"
+                ) from None
         return cls(dict(files), calls)
 
 
@@ -182,7 +185,12 @@ class _Tree:
             raise self._translated(error, path) from None
         device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
         return FileStat(
-            found.st_size, found.st_blocks * 512, device, found.st_ino, found.st_nlink, found.st_mode
+            found.st_size,
+            found.st_blocks * 512,
+            device,
+            found.st_ino,
+            found.st_nlink,
+            found.st_mode,
         )
 
     def _translated(self, error: OSError, path: str) -> MemlabError:
@@ -195,7 +203,9 @@ class _Tree:
                 return Gone(f"no process {owner[1]}", "it has ended, or never was; see ps")
             if error.errno == errno.ESRCH:
                 return Gone(f"process {owner[1] if owner else '?'} has ended")
-            return Unsupported(f"there is no {path} here", "this kernel lacks it, or it is not mounted")
+            return Unsupported(
+                f"there is no {path} here", "this kernel lacks it, or it is not mounted"
+            )
         return Unsupported(f"{path} cannot be read: {os.strerror(error.errno or 0)}")
 
 

@@ -30,7 +30,9 @@ def parse(text: bytes, path: str = "limits") -> Limits:
         parts = re.split(r"\s{2,}", line.strip())
         if len(parts) < 3 or not (parts[1] == "unlimited" or parts[1].isdecimal()):
             raise Malformed(path, number, line, "is no limit")
-        soft[snake(parts[0].removeprefix("Max "))] = None if parts[1] == "unlimited" else int(parts[1])
+        soft[snake(parts[0].removeprefix("Max "))] = (
+            None if parts[1] == "unlimited" else int(parts[1])
+        )
     return Limits(soft)
 
 

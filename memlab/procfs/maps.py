@@ -16,9 +16,9 @@ HEADER = re.compile(
 
 @dataclass(frozen=True)
 class Mapping:
-    """One VMA. start, end: addresses, end excluded; perms: r w x, p(rivate) or s(hared);
+    r"""One VMA. start, end: addresses, end excluded; perms: r w x, p(rivate) or s(hared);
     offset: bytes into the file; device: "major:minor" in decimal, as stat(2) has it; inode;
-    name: a path, [heap] and the like, or "" for anonymous memory. A newline in a path is `\\012`,
+    name: a path, [heap] and the like, or "" for anonymous memory. A newline in a path is `\012`,
     and a removed file ends in " (deleted)".
     """
 
@@ -45,7 +45,13 @@ def parse_header(line: str, path: str, number: int) -> Mapping:
     if int(start, 16) >= int(end, 16):
         raise Malformed(path, number, line, "ends before it starts")
     return Mapping(
-        int(start, 16), int(end, 16), perms, int(offset, 16), decimal_device(device), int(inode), name or ""
+        int(start, 16),
+        int(end, 16),
+        perms,
+        int(offset, 16),
+        decimal_device(device),
+        int(inode),
+        name or "",
     )
 
 

@@ -102,10 +102,12 @@ def parse(text: bytes, path: str = "meminfo") -> Meminfo:
     unknown: dict[str, int] = {}
     for number, key, value in key_lines(text, path):
         name = snake(key)
-        (values if name in _KNOWN else unknown)[name] = amount(value, path, number, f"{key}: {value}")
+        (values if name in _KNOWN else unknown)[name] = amount(
+            value, path, number, f"{key}: {value}"
+        )
     if not {"mem_total", "mem_free"} <= values.keys():
         raise Malformed(path, 0, "", "lacks MemTotal or MemFree")
-    return Meminfo(**values, unknown=unknown)  # type: ignore[arg-type]
+    return Meminfo(**values, unknown=unknown)
 
 
 def read(host: Host) -> Meminfo:

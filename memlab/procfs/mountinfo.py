@@ -36,8 +36,11 @@ def parse(text: bytes, path: str = "mountinfo") -> tuple[Mount, ...]:
     for number, line in enumerate(text.decode(errors="surrogateescape").splitlines(), 1):
         left, dash, right = line.partition(" - ")
         fields, filesystem = left.split(" "), right.split(" ")
-        if not dash or len(fields) < 6 or len(filesystem) < 3 or not (
-            fields[0].isdecimal() and fields[1].isdecimal()
+        if (
+            not dash
+            or len(fields) < 6
+            or len(filesystem) < 3
+            or not (fields[0].isdecimal() and fields[1].isdecimal())
         ):
             raise Malformed(path, number, line, "is no mount")
         mounts.append(

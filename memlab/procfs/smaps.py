@@ -132,7 +132,13 @@ def parse(text: bytes, path: str = "smaps") -> Smaps:
 
 
 def _put(
-    values: dict[str, list[int]], key: str, value: str, block: int, path: str, number: int, line: str
+    values: dict[str, list[int]],
+    key: str,
+    value: str,
+    block: int,
+    path: str,
+    number: int,
+    line: str,
 ) -> None:
     """Put a number into its column; every block must have every field, once."""
     try:

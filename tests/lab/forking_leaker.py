@@ -1,10 +1,9 @@
 """No leaker of the bank: starts children that try to get away, then leaks past its cap if asked."""
 
+import json
 import os
 import sys
 import time
-
-import json
 
 for _ in range(2):
     if os.fork() == 0:

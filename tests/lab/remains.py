@@ -42,4 +42,7 @@ def run_id_of(experiment):
 
 def records():
     """The records of all runs of this user."""
-    return [json.loads(Path(p).read_text()) for p in glob.glob(f"{SHM}/memlab-{os.getuid()}-*/record.json")]
+    return [
+        json.loads(Path(p).read_text())
+        for p in glob.glob(f"{SHM}/memlab-{os.getuid()}-*/record.json")
+    ]

@@ -73,7 +73,11 @@ def test_the_leaker_dies_with_the_supervisor_without_any_help():
     leaker, supervisor = run.pid, supervisor_of(run)
     os.kill(guard_of(run), signal.SIGSTOP)
     kill(supervisor)
-    until(lambda: not Path(f"/proc/{leaker}").exists() or "Z" in Path(f"/proc/{leaker}/stat").read_text())
+    until(
+        lambda: (
+            not Path(f"/proc/{leaker}").exists() or "Z" in Path(f"/proc/{leaker}/stat").read_text()
+        )
+    )
     kill(guard_of(run))
     until(lambda: not run.alive)
     assert sweep()
@@ -173,11 +177,26 @@ def test_thirty_runs_side_by_side_do_not_disturb_each_other():
 def kill_round(chance, folder):
     """One run that is recorded, a kill -9 at a random moment, and a look at what is left."""
     name = chance.choice(["heap", "anonymous", "tmpfs", "thread-stack"])
-    run = start(name, lang=chance.choice(["c", "python"]), rate="20/s", cap="64MiB" if name != "thread-stack" else "1GiB")
+    run = start(
+        name,
+        lang=chance.choice(["c", "python"]),
+        rate="20/s",
+        cap="64MiB" if name != "thread-stack" else "1GiB",
+    )
     run_id = run_id_of(run)
     path = folder / f"{run_id}.tar.gz"
     sampler = subprocess.Popen(
-        [sys.executable, "-m", "memlab.cli.main", "record", str(run.pid), "-o", str(path), "--interval", "0.02"],
+        [
+            sys.executable,
+            "-m",
+            "memlab.cli.main",
+            "record",
+            str(run.pid),
+            "-o",
+            str(path),
+            "--interval",
+            "0.02",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -202,7 +221,9 @@ def kill_round(chance, folder):
     gone(run_id)
     recording = open_recording(path)
     assert [sample.index for sample in recording] == list(range(len(recording)))
-    assert bool(recording.losses) == (who == "sampler"), "a killed recorder is reported, others close their file"
+    assert bool(recording.losses) == (who == "sampler"), (
+        "a killed recorder is reported, others close their file"
+    )
 
 
 def test_kill_at_random_moments_leaves_nothing(tmp_path):

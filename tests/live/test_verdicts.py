@@ -28,9 +28,7 @@ CAPS = {"heap": "96MiB", "anonymous": "160MiB", "tmpfs": "160MiB", "thread-stack
 @pytest.fixture(scope="module")
 def verdicts():
     """By case: the diagnosis, and the rate that the leaker's own ledger shows meanwhile."""
-    running = {
-        case: start(case[0], case[1], control=case[2], cap=CAPS[case[0]]) for case in CASES
-    }
+    running = {case: start(case[0], case[1], control=case[2], cap=CAPS[case[0]]) for case in CASES}
     try:
         begun = time.monotonic()
         judges = {
@@ -41,7 +39,9 @@ def verdicts():
             )
             for case, experiment in running.items()
         }  # fmt: skip
-        said = {case: json.loads(judge.communicate(timeout=120)[0]) for case, judge in judges.items()}
+        said = {
+            case: json.loads(judge.communicate(timeout=120)[0]) for case, judge in judges.items()
+        }
         return {case: (said[case], ledger_rate(running[case], begun)) for case in CASES}
     finally:
         for experiment in running.values():

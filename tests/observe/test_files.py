@@ -28,7 +28,16 @@ def made_sample(index, size=2000):
             Call("read", "/proc/42/io", error="Denied", message="no"),
         ],
     )
-    return Sample(index, 42, 100.0 + index, 1e9 + index, 0.001, 0.0005, texts, ({"event": "mark", "n": index},))
+    return Sample(
+        index,
+        42,
+        100.0 + index,
+        1e9 + index,
+        0.001,
+        0.0005,
+        texts,
+        ({"event": "mark", "n": index},),
+    )
 
 
 @pytest.fixture
@@ -65,8 +74,8 @@ def test_cut_anywhere_it_opens_up_to_its_last_whole_instant_and_says_so(whole, t
         cut.write_bytes(raw[:length])
         try:
             recording = open_recording(cut)
-        except Malformed as error:
-            assert "header" in str(error)
+        except Malformed:
+            assert length < 400, "only a cut header opens nothing"
             continue
         assert recording.losses, f"silent about a cut at {length} of {len(raw)}"
         assert [s.index for s in recording] == list(range(len(recording)))
@@ -116,13 +125,17 @@ def test_a_recording_is_never_overwritten(whole):
     assert whole.read_bytes() == before
 
 
+def fill(writer):
+    for index in range(1000):
+        writer.add(made_sample(index))
+        writer._members.flush()
+
+
 def test_at_its_cap_it_stops_and_stays_whole(tmp_path):
     path = tmp_path / "capped.tar.gz"
     writer = RecordingWriter(path, HEADER, cap_bytes=20_000)
     with pytest.raises(MemlabError, match="cap"):
-        for index in range(1000):
-            writer.add(made_sample(index))
-            writer._members.flush()
+        fill(writer)
     writer.close()
     assert path.stat().st_size <= 20_000
     assert len(open_recording(path)) > 5

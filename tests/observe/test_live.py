@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,9 @@ def test_a_zombie_and_a_kernel_thread_are_named(sleeper):
     if child == 0:
         os._exit(0)
     try:
-        zombie = until(lambda: open(f"/proc/{child}/stat").read().rpartition(")")[2].split()[0] == "Z")
+        zombie = until(
+            lambda: Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        )
         assert zombie
         with pytest.raises(Gone, match="zombie"):
             Sampler(child)
@@ -74,7 +77,7 @@ def test_a_zombie_and_a_kernel_thread_are_named(sleeper):
         os.waitpid(child, 0)
     with pytest.raises(Gone, match="no process 99999999"):
         Sampler(99999999)
-    if open("/proc/2/stat").read().startswith("2 (kthreadd)"):
+    if Path("/proc/2/stat").read_text().startswith("2 (kthreadd)"):
         with pytest.raises(Unsupported, match="kernel thread"):
             Sampler(2)
 
@@ -98,7 +101,9 @@ def test_the_pace_keeps_to_its_share():
 
 def test_the_window_forgets_the_oldest_and_says_so(sleeper):
     sampler = Sampler(sleeper.pid, budget=1.0)
-    window = Window(cap_bytes=3 * len(sampler.take(must=True).texts.files[f"/proc/{sleeper.pid}/smaps"]))
+    window = Window(
+        cap_bytes=3 * len(sampler.take(must=True).texts.files[f"/proc/{sleeper.pid}/smaps"])
+    )
     taken = [sampler.take(must=True) for _ in range(6)]
     for sample in taken:
         window.add(sample)
@@ -110,7 +115,10 @@ def test_the_window_forgets_the_oldest_and_says_so(sleeper):
 
 @pytest.mark.live
 def test_a_recorder_sees_a_leak_step_by_step():
-    with start("heap", paused=True) as experiment, LiveRecorder(experiment.pid, interval=0.02, budget=0.5) as recorder:
+    with (
+        start("heap", paused=True) as experiment,
+        LiveRecorder(experiment.pid, interval=0.02, budget=0.5) as recorder,
+    ):
         until(lambda: len(recorder.recording) > 2)
         before = recorder.recording.series("stat.vsize").values[-1]
         experiment.step(64)
