@@ -9,14 +9,14 @@
  * The machine's Shmem grows, and the pages stay until the file is removed and closed.
  * --control writes the same and cuts the file back to nothing in the same event.
  *
- * The file lies in $MEMLAB_TMPFS, which the supervisor makes and removes, or in a folder of
- * its own under /dev/shm, removed at the end.
+ * The file lies in $MEMLAB_TMPFS, which the supervisor makes and removes. Without that it has no
+ * name at all (O_TMPFILE), so that nothing stays behind however this program is ended.
  */
 #include "harness.h"
 #include <fcntl.h>
 #include <limits.h>
 
-static char folder[PATH_MAX - 16] = "/dev/shm/memlab-tmpfs-XXXXXX", path[PATH_MAX];
+static char path[PATH_MAX];
 static char *chunk;
 static int file = -1;
 
@@ -29,38 +29,35 @@ static bool leak(void)
             return false;
         written += more;
     }
-    if (options.control && ftruncate(file, 0) != 0)
-        return false;
-    return true;
+    return !options.control || (ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0);
 }
 
 static void end(void)
 {
-    unlink(path);
-    if (!getenv("MEMLAB_TMPFS"))
-        rmdir(folder);
+    if (path[0])
+        unlink(path);
 }
 
 int main(int argc, char **argv)
 {
-    const char *given = getenv("MEMLAB_TMPFS");
+    const char *folder = getenv("MEMLAB_TMPFS");
     struct leaker leaker = {
         .name = "tmpfs", .pattern = "tmpfs", .rate = "4MiB/s", .chunk = 256 * KIB,
         .cap = 64 * MIB, .basis = "resident", .touch = 1, .leak = leak, .end = end};
     self = leaker;
     parse_options(argc, argv); /* before anything is made that would have to be removed */
     optind = 1;
-    if (given)
-        snprintf(folder, sizeof folder, "%s", given);
-    else if (!mkdtemp(folder))
-        refuse("cannot make a folder under /dev/shm: %s", strerror(errno));
-    snprintf(path, sizeof path, "%s/leak", folder);
-    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (folder) {
+        snprintf(path, sizeof path, "%s/leak", folder);
+        file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    } else {
+        file = open("/dev/shm", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    }
     chunk = calloc(1, options.chunk);
     if (file < 0 || !chunk) {
         int why = errno;
         end();
-        refuse("cannot make %s: %s", path, strerror(why));
+        refuse("cannot make a file in %s: %s", folder ? folder : "/dev/shm", strerror(why));
     }
     return leaker_main(argc, argv, leaker);
 }

@@ -9,13 +9,12 @@ The process's RSS does not move: pages that are written and not mapped are in no
 The machine's Shmem grows, and the pages stay until the file is removed and closed.
 --control writes the same and cuts the file back to nothing in the same event.
 
-The file lies in $MEMLAB_TMPFS, which the supervisor makes and removes, or in a folder of its
-own under /dev/shm, removed at the end.
+The file lies in $MEMLAB_TMPFS, which the supervisor makes and removes. Without that it has no
+name at all (O_TMPFILE), so that nothing stays behind however this program is ended.
 """
 
 import os
 import sys
-import tempfile
 
 from _harness import KIB, MIB, Leaker, Options, run
 
@@ -27,13 +26,13 @@ def leak(options):
         rest = rest[os.write(file, rest) :]  # leaks here
     if options.control:
         os.ftruncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)
 
 
 def end():
     """A tmpfs file outlives its process, unless somebody removes it."""
-    os.unlink(path)
-    if "MEMLAB_TMPFS" not in os.environ:
-        os.rmdir(folder)
+    if path:
+        os.unlink(path)
 
 
 if __name__ == "__main__":
@@ -41,10 +40,11 @@ if __name__ == "__main__":
         "tmpfs", leak, rate="4MiB/s", chunk=256 * KIB, cap=64 * MIB, basis="resident", end=end
     )
     options = Options(leaker, sys.argv[1:])
-    folder = os.environ.get("MEMLAB_TMPFS") or tempfile.mkdtemp(
-        prefix="memlab-tmpfs-", dir="/dev/shm"
-    )
-    path = os.path.join(folder, "leak")
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    folder = os.environ.get("MEMLAB_TMPFS")
+    path = os.path.join(folder, "leak") if folder else None
+    if path:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    else:
+        file = os.open("/dev/shm", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     chunk = bytes(options.chunk)
     run(leaker, options)
