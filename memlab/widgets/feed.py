@@ -21,7 +21,9 @@ class Feed:
     called without a lock held, by one thread at a time.
     """
 
-    def __init__(self, send: Callable[[int], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, send: Callable[[int], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._send = send
         self._clock = clock
         self._lock = threading.Lock()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
@@ -16,34 +15,12 @@ from memlab.widgets import plotlyjs
 from memlab.widgets.feed import Feed
 from memlab.widgets.ring import Ring
 from memlab.widgets.still import still_figure, still_html, still_text
+from memlab.widgets.traces import TraceSpec
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MAX_POINTS = 4096
-
-
-@dataclass(frozen=True)
-class TraceSpec:
-    """One line of a chart.
-
-    `unit` is "bytes" (shown as KiB, MiB, GiB), "count", or the text of a rate as "/s". With
-    `stack` the lines of a chart lie on each other and are filled. `axis` is 1 (left) or 2
-    (right). `label` is what the legend shows, `hint` what it says when pointed at.
-    """
-
-    name: str
-    colour: str
-    unit: str = "bytes"
-    stack: bool = False
-    axis: Literal[1, 2] = 1
-    dash: str = "solid"
-    label: str = ""
-    hint: str = ""
-
-    def state(self) -> dict[str, Any]:
-        """As the browser gets it."""
-        return {**asdict(self), "label": self.label or self.name}
 
 
 class LiveChart(anywidget.AnyWidget):
@@ -57,7 +34,7 @@ class LiveChart(anywidget.AnyWidget):
     _esm = plotlyjs.module("live_chart.js")
     _css = (plotlyjs.JS / "live_chart.css").read_text()
     _chart = traitlets.Dict().tag(sync=True)
-    _traces = traitlets.List().tag(sync=True)
+    _traces: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
 
     def __init__(
         self,

@@ -42,7 +42,9 @@ class Ring:
         Raises ValueError when a column is not as long as `times`.
         """
         when = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        columns = {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in values.items()}
+        columns = {
+            name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in values.items()
+        }
         for name, column in columns.items():
             if column.shape != when.shape:
                 raise ValueError(f"{name!r} has {len(column)} values for {len(when)} times")

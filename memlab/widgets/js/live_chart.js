@@ -67,7 +67,7 @@ function layoutOf(chart, theme) {
     yaxis: { ...axis, title: { text: chart.y_title, standoff: 6 } },
   };
   if (chart.y2_title) layout.yaxis2 = { ...axis, title: { text: chart.y2_title, standoff: 6 },
-    overlaying: "y", side: "right", showgrid: false, rangemode: "tozero" };
+    overlaying: "y", side: "right", showgrid: false, rangemode: "tozero", tickmode: "auto", nticks: 5 };
   return layout;
 }
 
@@ -122,6 +122,13 @@ function decode(message, buffer) {
   const rows = table.length / (message.names.length + 1);
   const line = (i) => table.subarray(i * rows, (i + 1) * rows);
   return { rows, times: line(0), columns: new Map(message.names.map((name, i) => [name, line(i + 1)])) };
+}
+
+function tail(chunk, skip) {
+  if (!skip) return chunk;
+  const cut = (line) => line.subarray(skip);
+  return { rows: chunk.rows - skip, times: cut(chunk.times),
+           columns: new Map([...chunk.columns].map(([name, line]) => [name, cut(line)])) };
 }
 
 class Chart {
@@ -201,6 +208,7 @@ class Chart {
   hello() {
     this.next = null;
     this.pending = [];
+    this.asked = performance.now();
     this.model.send({ kind: "hello", client: this.client });
   }
 
@@ -209,16 +217,17 @@ class Chart {
     if (message.client && message.client !== this.client) return;
     const chunk = decode(message, buffers[0]);
     const end = message.first + chunk.rows;
-    if (message.client) {                        // the history that we asked for
+    if (message.reset) {                         // all there is: asked for, or after a clear
       this.pending = [{ ...chunk, reset: true }];
-      this.next = end;
-    } else {
-      if (this.next === null || end <= this.next) return;
-      if (message.first !== this.next) { this.hello(); return; }   // something was lost
-      this.pending.push(chunk);
-      this.next = end;
-      this.trim();
+    } else if (this.next === null || message.first > this.next) {
+      // rows were lost on the way, or the answer to our hello was
+      if (this.next !== null || performance.now() > this.asked + 3000) this.hello();
+      return;
+    } else if (end > this.next) {
+      this.pending.push(tail(chunk, this.next - message.first));
     }
+    this.next = message.reset ? end : Math.max(this.next, end);
+    this.trim();
     this.model.send({ kind: "ack", end });
     this.schedule();
   }
@@ -258,8 +267,10 @@ class Chart {
     const nothing = (chunk) => new Float64Array(chunk.rows).fill(NaN);
     const y = this.specs.map((spec) => join((chunk) => chunk.columns.get(spec.name) || nothing(chunk)));
     this.fit(x, y);
-    this.plotly.extendTraces(this.gd, { x: y.map(() => x), y }, y.map((_, i) => i),
-                             this.model.get("_chart").max_points);
+    // with typed arrays extendTraces takes a bound only once it is reached
+    const most = this.model.get("_chart").max_points;
+    const full = this.gd.data[0].x.length + rows > most;
+    this.plotly.extendTraces(this.gd, { x: y.map(() => x), y }, y.map((_, i) => i), full ? most : -1);
     this.legend.values(this.gd.data);
   }
 
@@ -270,7 +281,7 @@ class Chart {
     const x = data[0].x;
     const last = newX.length ? newX[newX.length - 1] : x.length ? x[x.length - 1] : 0;
     const from = Math.max(0, last - chart.window_seconds);
-    if (!this.held) layout.xaxis.range = [from, Math.max(last, from + 10)];
+    if (!this.held) Object.assign(layout.xaxis, { autorange: false, range: [from, Math.max(last, from + 10)] });
     for (const [key, axis] of [["yaxis", 1], ["yaxis2", 2]]) {
       const mine = this.specs.flatMap((spec, i) =>
         spec.axis === axis && data[i].visible !== "legendonly" ? [i] : []);
