@@ -10,6 +10,9 @@ from memlab.errors import Malformed
 from memlab.procfs.fields import snake
 from memlab.procfs.host import Host
 
+# the name is padded to 25 columns, the soft limit behind it may fill its own to the last
+_LINE = re.compile(r"Max (.{21}) (unlimited|\d+) +(?:unlimited|\d+)")
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -27,12 +30,10 @@ def parse(text: bytes, path: str = "limits") -> Limits:
     for number, line in enumerate(text.decode(errors="replace").splitlines(), 1):
         if number == 1 and line.startswith("Limit"):
             continue
-        parts = re.split(r"\s{2,}", line.strip())
-        if len(parts) < 3 or not (parts[1] == "unlimited" or parts[1].isdecimal()):
+        match = _LINE.match(line)
+        if match is None:
             raise Malformed(path, number, line, "is no limit")
-        soft[snake(parts[0].removeprefix("Max "))] = (
-            None if parts[1] == "unlimited" else int(parts[1])
-        )
+        soft[snake(match[1])] = None if match[2] == "unlimited" else int(match[2])
     return Limits(soft)
 
 
