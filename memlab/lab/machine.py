@@ -30,20 +30,20 @@ def checks(host: Host | None = None) -> list[Check]:
     """Everything `memlab doctor` says, in its order. Makes and removes one child cgroup."""
     machine = host or Host()
     asked: list[tuple[str, Callable[[Host], Check]]] = [
-        ("kernel", _kernel),
-        ("own /proc", _own_proc),
-        ("other /proc", _other_proc),
-        ("privileges", _privileges),
-        ("ptrace", _ptrace),
-        ("perf events", _perf_events),
-        ("pidfd", _pidfd),
-        ("memory", _memory),
-        ("cgroup", _cgroup),
-        ("/dev/shm", _shm),
-        ("swap", _swap),
-        ("overcommit", _overcommit),
-        ("huge pages", _huge_pages),
-        ("limits", _limits),
+        ("kernel", kernel),
+        ("own /proc", own_proc),
+        ("other /proc", other_proc),
+        ("privileges", privileges),
+        ("ptrace", ptrace),
+        ("perf events", perf_events),
+        ("pidfd", pidfd),
+        ("memory", memory),
+        ("cgroup", child_cgroup),
+        ("/dev/shm", shm),
+        ("swap", swap),
+        ("overcommit", overcommit),
+        ("huge pages", huge_pages),
+        ("limits", own_limits),
     ]
     return [_answered(name, ask, machine) for name, ask in asked] + tools.checks()
 
@@ -53,26 +53,31 @@ def _answered(name: str, ask: Callable[[Host], Check], host: Host) -> Check:
     try:
         return ask(host)
     except MemlabError as error:
-        essential = name == "own /proc"
-        return Check(name, State.MISSING, error.message, error.hint, essential=essential)
+        return Check(name, State.MISSING, error.message, error.hint)
 
 
 def _line(host: Host, path: str) -> str:
     return host.read(path).decode(errors="replace").strip()
 
 
-def _kernel(host: Host) -> Check:
+def kernel(host: Host) -> Check:
+    """The kernel's release."""
     release = _line(host, "/proc/sys/kernel/osrelease")
     return Check("kernel", State.OK, f"Linux {release}")
 
 
-def _own_proc(host: Host) -> Check:
-    for name in ("stat", "statm", "status", "maps", "smaps", "smaps_rollup"):
-        host.read(f"/proc/self/{name}")
-    return Check("own /proc", State.OK, "readable, smaps included", essential=True)
+def own_proc(host: Host) -> Check:
+    """Our own memory, in every form that a recording keeps."""
+    try:
+        for name in ("stat", "statm", "status", "maps", "smaps", "smaps_rollup"):
+            host.read(f"/proc/self/{name}")
+    except MemlabError as error:
+        remedy = "recordings can be read here; to leak and to watch, use a Linux"
+        return Check("own /proc", State.MISSING, error.message, remedy)
+    return Check("own /proc", State.OK, "readable, smaps included")
 
 
-def _other_proc(host: Host) -> Check:
+def other_proc(host: Host) -> Check:
     """The link exe is guarded as maps and smaps are (fs/proc/base.c), and costs nothing to ask."""
     pids = [int(name) for name in host.listdir("/proc") if name.isdecimal()]
     allowed = denied = 0
@@ -108,7 +113,8 @@ def _hidepid(host: Host) -> str | None:
     return options[0] if options else None
 
 
-def _privileges(host: Host) -> Check:
+def privileges(host: Host) -> Check:
+    """The effective capabilities (capabilities(7)), for what memlab would do with them."""
     mask = int(status.read(host, os.getpid()).others.get("cap_eff", "0"), 16)
     lacking = [words for bit, words in _CAPABILITIES.items() if not mask >> bit & 1]
     who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
@@ -119,7 +125,7 @@ def _privileges(host: Host) -> Check:
     return Check("privileges", State.LIMITED, f"{who} without {names}", f"cannot {cannot}")
 
 
-def _ptrace(host: Host) -> Check:
+def ptrace(host: Host) -> Check:
     """Yama narrows who may attach (admin-guide/LSM/Yama.rst); no Yama, no narrowing."""
     try:
         scope = _line(host, "/proc/sys/kernel/yama/ptrace_scope")
@@ -137,7 +143,8 @@ def _ptrace(host: Host) -> Check:
     return Check("ptrace", State.LIMITED, found, remedy)
 
 
-def _perf_events(host: Host) -> Check:
+def perf_events(host: Host) -> Check:
+    """kernel.perf_event_paranoid (admin-guide/sysctl/kernel.rst)."""
     level = _line(host, "/proc/sys/kernel/perf_event_paranoid")
     if os.geteuid() == 0 or int(level) <= 2:
         return Check("perf events", State.OK, f"paranoid level {level}: your own processes")
@@ -145,7 +152,7 @@ def _perf_events(host: Host) -> Check:
     return Check("perf events", State.LIMITED, f"paranoid level {level}: none", remedy)
 
 
-def _pidfd(_host: Host) -> Check:
+def pidfd(_host: Host) -> Check:
     """The lab's supervisors hold on to processes by pidfd_open(2), Linux 5.3."""
     try:
         os.close(os.pidfd_open(os.getpid()))
@@ -154,7 +161,8 @@ def _pidfd(_host: Host) -> Check:
     return Check("pidfd", State.OK, "leakers can be supervised")
 
 
-def _memory(host: Host) -> Check:
+def memory(host: Host) -> Check:
+    """What could be leaked into before the machine or our own group is full."""
     machine = meminfo.read(host)
     available = machine.mem_available if machine.mem_available is not None else machine.mem_free
     found = f"{format_bytes(available)} available of {format_bytes(machine.mem_total)}"
@@ -171,7 +179,8 @@ def _memory(host: Host) -> Check:
     return Check("memory", State.LIMITED, found, "choose a small --cap; starts may be refused")
 
 
-def _cgroup(host: Host) -> Check:
+def child_cgroup(host: Host) -> Check:
+    """A group for a leaker, made as the lab makes it, and removed."""
     _, version = cgroup.memory_folder(host)
     made, why = make_group(f"doctor-{os.getpid()}", 64 * MIB)
     if made is None:
@@ -182,7 +191,8 @@ def _cgroup(host: Host) -> Check:
     return Check("cgroup", State.OK, f"version {version}, leakers get a group of their own")
 
 
-def _shm(host: Host) -> Check:
+def shm(host: Host) -> Check:
+    """The tmpfs that POSIX shared memory lives in (shm_overview(7))."""
     mounted = host.statvfs("/dev/shm")
     free = mounted.size_bytes - mounted.used_bytes
     found = f"{format_bytes(free)} free of {format_bytes(mounted.size_bytes)}"
@@ -192,14 +202,15 @@ def _shm(host: Host) -> Check:
     return Check("/dev/shm", State.LIMITED, found, remedy)
 
 
-def _swap(host: Host) -> Check:
+def swap(host: Host) -> Check:
+    """Whether anonymous memory can leave RAM."""
     total = meminfo.read(host).swap_total
     if total:
         return Check("swap", State.OK, format_bytes(total))
     return Check("swap", State.LIMITED, "none", "VmSwap stays 0 here: nothing can be swapped out")
 
 
-def _overcommit(host: Host) -> Check:
+def overcommit(host: Host) -> Check:
     """vm.overcommit_memory (admin-guide/sysctl/vm.rst)."""
     mode = _line(host, "/proc/sys/vm/overcommit_memory")
     if mode == "2":
@@ -208,7 +219,7 @@ def _overcommit(host: Host) -> Check:
     return Check("overcommit", State.OK, f"mode {mode}")
 
 
-def _huge_pages(host: Host) -> Check:
+def huge_pages(host: Host) -> Check:
     """The chosen word stands in brackets (admin-guide/mm/transhuge.rst)."""
     words = _line(host, "/sys/kernel/mm/transparent_hugepage/enabled")
     chosen = words.partition("[")[2].partition("]")[0] or words
@@ -216,7 +227,8 @@ def _huge_pages(host: Host) -> Check:
     return Check("huge pages", State.OK, chosen + note)
 
 
-def _limits(host: Host) -> Check:
+def own_limits(host: Host) -> Check:
+    """The resource limits that a leaker inherits, and vm.max_map_count."""
     soft = limits.read(host, os.getpid()).soft
     mappings = int(_line(host, "/proc/sys/vm/max_map_count"))
     space, stack = soft.get("address_space"), soft.get("stack_size")
