@@ -1,12 +1,13 @@
 """The readers on real files of other kernels, and on text that was bent and cut."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memlab.errors import Malformed, MemlabError
+from memlab.errors import Malformed, Unsupported
 from memlab.procfs import (
     cgroup,
     limits,
@@ -173,7 +174,5 @@ def test_whatever_the_text_it_is_a_record_or_one_of_our_errors(parse, name, data
     for _ in range(data.draw(st.integers(0, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(raw)))
-    try:
+    with suppress(Malformed, Unsupported):
         parse(bytes(raw[:cut]) if data.draw(st.booleans()) else bytes(raw))
-    except MemlabError as error:
-        assert "\n" not in str(error)

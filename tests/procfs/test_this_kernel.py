@@ -37,7 +37,10 @@ HOST = Host()
 @pytest.fixture(scope="module")
 def stopped():
     """A process with many kinds of mappings that does not move while we look."""
-    code = "import mmap, sys, json, threading; m = mmap.mmap(-1, 1 << 20); m[:9000] = b'x' * 9000; print(1, flush=True); sys.stdin.read()"
+    code = (
+        "import mmap, sys; m = mmap.mmap(-1, 1 << 20); m[:9000] = b'x' * 9000\n"
+        "print(1, flush=True); sys.stdin.read()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -154,8 +157,8 @@ def test_vmstat_and_limits_are_there():
 def test_our_memory_cgroup_is_found_or_its_absence_is_said():
     try:
         group = cgroup.read(HOST)
-    except Unsupported as error:
-        assert "RLIMIT_AS" in error.hint
+    except Unsupported:
+        assert "memory" not in Path("/proc/self/cgroup").read_text()
         return
     assert group.version in (1, 2)
     assert group.usage > 0
@@ -213,7 +216,10 @@ def test_an_ordinary_user_reads_of_others_what_the_kernel_lets_everybody_read():
 
 def test_importing_the_readers_needs_no_numpy_but_for_smaps():
     package = str(Path(memlab.__file__).parent.parent)
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import memlab.procfs.cgroup, memlab.procfs.meminfo; print('numpy' in sys.modules)"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import memlab.procfs.cgroup, memlab.procfs.meminfo; print('numpy' in sys.modules)"
+    )
     said = subprocess.run(
         [sys.executable, "-c", code, package], capture_output=True, text=True, check=True
     )
