@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from memlab.diagnose.trend import equal_steps
 from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
@@ -137,9 +138,7 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
     """What status and statm carry, for a process whose mappings may not be read."""
     anonymous = recording.collect("RssAnon", _anonymous_of_status, source="status RssAnon + VmSwap")
     shmem = recording.series("status.rss_shmem")
-    virtual = recording.series("statm.size")
-    resident = recording.series("statm.resident")
-    return [
+    found = [
         Account(
             Pattern.ANONYMOUS,
             Basis.RESIDENT,
@@ -156,16 +155,32 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
             "shared anonymous memory (which kind: that is in smaps, which was denied)",
             "status RssShmem",
         ),
-        Account(
-            Pattern.ADDRESS_SPACE,
-            Basis.VIRTUAL,
-            MMAP_THRESHOLD,
-            virtual,
-            "address space",
-            "statm size",
-            resident,
-        ),
     ]
+    virtual, resident = recording.series("statm.size"), recording.series("statm.resident")
+    if virtual.growth - resident.growth > virtual.growth / 2:
+        found.append(_untouched_account(virtual, resident))
+    return found
+
+
+def _untouched_account(virtual: Series, resident: Series) -> Account:
+    """Address space of which most is never touched: stacks by their size, or reservations.
+
+    A stack size is set in round numbers (ulimit -s, pthread_attr_setstacksize) and a guard of a
+    page comes with it: equal steps of a multiple of 64 KiB and one page are stacks.
+    """
+    step = equal_steps(virtual)
+    stacks = (
+        step is not None and step.bytes > PAGE_BYTES and (step.bytes - PAGE_BYTES) % (64 * KIB) == 0
+    )
+    return Account(
+        Pattern.THREAD_STACK if stacks else Pattern.ADDRESS_SPACE,
+        Basis.VIRTUAL,
+        MMAP_THRESHOLD,
+        virtual,
+        "address space" + (" (thread stacks, by the size of its steps)" if stacks else ""),
+        "statm size",
+        resident,
+    )
 
 
 def _anonymous_of_status(sample: Sample) -> float | None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from memlab.diagnose.accounts import Account, tmpfs_files
 from memlab.diagnose.forecast import forecast
 from memlab.diagnose.trend import Trend
+from memlab.model.classify import Regions
 from memlab.model.deltas import Grown, grown
 from memlab.model.diagnosis import Forecast
 from memlab.model.memory import Pattern, RegionKind
 from memlab.model.recording import Recording
-from memlab.model.sample import Sample
-from memlab.units import PAGE_BYTES, format_bytes, format_seconds
+from memlab.units import KIB, format_bytes, format_seconds
 
 _STRACE = "strace -f -k -e trace={calls} -p {pid}"
 _NEXT = {
@@ -80,7 +80,7 @@ def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
     )
     if found.step is not None:
         yield (
-            f"it grows in equal steps of {found.step.bytes // 1024:,} kB, one every "
+            f"it grows in equal steps of {found.step.bytes // KIB:,} kB, one every "
             f"{format_seconds(found.step.period_seconds)}"
         )
 
@@ -104,38 +104,33 @@ def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
 
 def _stacks(recording: Recording) -> Iterator[str]:
     """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
-    looked = [
-        sample for sample in recording if sample.regions is not None and sample.stat is not None
-    ]
+    threads = recording.series("stat.num_threads").values
+    started = int(threads[-1] - threads[0]) if len(threads) else 0
+    looked = [sample.regions for sample in recording if sample.regions is not None]
     if len(looked) < 2:
+        yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
         return
-    first, last = looked[0], looked[-1]
-    before, after = (_stack_count(sample) for sample in (first, last))
-    threads = (_threads(first), _threads(last))
-    yield f"thread stacks: {before} to {after}; threads: {threads[0]} to {threads[1]}"
-    if after - before > 2 * (threads[1] - threads[0]):
+    before, after = (
+        regions.count_by_kind[RegionKind.THREAD_STACK] for regions in looked[:: len(looked) - 1]
+    )
+    yield f"thread stacks: {before} to {after}; threads: {threads[0]:.0f} to {threads[-1]:.0f}"
+    if after - before > 2 * started:
         yield "the threads have ended and their stacks stay: nobody joined them (pthread_join, pthread_detach)"
     else:
         yield "the threads are still running: more are started than ever end"
-    assert last.regions is not None
-    sizes = Counter(
-        int(last.regions.smaps.end[row] - last.regions.smaps.start[row])
-        for row in map(int, last.regions.of(RegionKind.THREAD_STACK).nonzero()[0])
-        if not last.regions.smaps.perms[row].startswith("---")
-    )
-    if sizes:
-        size, count = sizes.most_common(1)[0]
-        yield f"{count} of them are {size // 1024:,} kB rw-p, each with a guard of {PAGE_BYTES // 1024} kB"
+    yield from _stack_sizes(looked[-1])
 
 
-def _stack_count(sample: Sample) -> int:
-    assert sample.regions is not None
-    return sample.regions.count_by_kind[RegionKind.THREAD_STACK]
-
-
-def _threads(sample: Sample) -> int:
-    assert sample.stat is not None
-    return sample.stat.num_threads
+def _stack_sizes(regions: Regions) -> Iterator[str]:
+    """The usual stack and the usual guard, as smaps shows them."""
+    sizes: dict[str, Counter[int]] = {"rw-p": Counter(), "---p": Counter()}
+    for row in map(int, regions.of(RegionKind.THREAD_STACK).nonzero()[0]):
+        mapping = regions.smaps.row(row)
+        if mapping.perms in sizes:
+            sizes[mapping.perms][mapping.size // KIB] += 1
+    if sizes["rw-p"] and sizes["---p"]:
+        (stack, count), (guard, _) = (sizes[perms].most_common(1)[0] for perms in ("rw-p", "---p"))
+        yield f"{count} of them are {stack:,} kB rw-p beside a guard of {guard:,} kB ---p"
 
 
 def _tmpfs(recording: Recording) -> Iterator[str]:

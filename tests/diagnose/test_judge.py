@@ -1,0 +1,194 @@
+"""Verdicts over recordings that are made here, instant by instant, so that their truth is known."""
+
+import json
+
+import pytest
+
+from memlab.diagnose import diagnose, step
+from memlab.model.diagnosis import Need, Verdict, Why
+from memlab.model.recording import Header, Recording
+from memlab.model.sample import Sample
+from memlab.procfs.host import Call, InstantTexts
+
+KIB, MIB = 1024, 1 << 20
+A = 0x7F0000000000
+
+
+def mapping(start, size, perms, name, rss=0):
+    return (
+        f"{start:x}-{start + size:x} {perms} 00000000 00:00 0 {name}\nSize: {size // KIB} kB\n"
+        f"Rss: {rss // KIB} kB\nAnonymous: {rss // KIB} kB\nSwap: 0 kB\nVmFlags: rd wr\n"
+    )
+
+
+def stat_line(vsize, rss, threads=1):
+    tail = [0] * 52
+    tail[19], tail[21], tail[22], tail[23] = threads, 77, vsize, rss // 4096
+    return "42 (made) S " + " ".join(map(str, tail[3:]))
+
+
+def made(smaps_at, *, seconds=15.0, interval=0.5, vsize=0, rss=0, threads=1, denied=()):
+    """A recording whose smaps are `smaps_at(t)`; without it, only what everybody may read."""
+    samples = []
+    for index in range(int(seconds / interval) + 1):
+        t = index * interval
+        size, resident = (f(t) if callable(f) else f for f in (vsize, rss))
+        files = {
+            "/proc/42/stat": stat_line(size, resident, threads).encode(),
+            "/proc/42/statm": f"{size // 4096} {resident // 4096} 0 0 0 0 0\n".encode(),
+            "/proc/42/status": (
+                "Name: made\nState: S\nPid: 42\nPPid: 1\nUid: 0\nGid: 0\n"
+                f"VmSize: {size // KIB} kB\nVmRSS: {resident // KIB} kB\n"
+                f"RssAnon: {resident // KIB} kB\nRssFile: 0 kB\nRssShmem: 0 kB\nVmSwap: 0 kB\n"
+            ).encode(),
+        }
+        if smaps_at:
+            files["/proc/42/smaps"] = smaps_at(t).encode()
+        calls = [Call("read", path, error="Denied", message="no") for path in denied]
+        samples.append(
+            Sample(index, 42, 1000 + t, 1e9 + t, 0.001, 0.0005, InstantTexts(files, calls))
+        )
+    return Recording(Header(target={"pid": 42, "comm": "made"}), tuple(samples))
+
+
+def heap(grown):
+    return mapping(
+        0x55550000, 4 * MIB + int(grown), "rw-p", "[heap]", rss=MIB + int(grown) // 4096 * 4096
+    )
+
+
+def test_a_growing_heap_is_a_leak_with_its_rate_place_and_next_step():
+    found = diagnose(made(lambda t: heap(t * MIB)))
+    assert found.verdict is Verdict.LEAK
+    (finding,) = found.findings
+    assert (finding.pattern, finding.basis) == ("heap", "resident")
+    assert finding.where.startswith("[heap] 5555")
+    assert finding.bytes_per_second == pytest.approx(MIB, rel=0.01)
+    low, high = finding.bytes_per_second_interval
+    assert low <= MIB <= high
+    assert "42" in finding.next
+
+
+@pytest.mark.parametrize(
+    ("grown", "why"),
+    [
+        (lambda t: 0, Why.FLAT),
+        (lambda t: min(t, 4) * MIB, Why.WARM_UP),
+        (lambda t: (t % 2.5) * 4 * MIB, Why.CYCLIC),
+        (lambda t: t * 2 * KIB, Why.FLAT),
+    ],
+)
+def test_what_is_no_leak_says_why_and_what_it_could_not_have_seen(grown, why):
+    found = diagnose(made(lambda t: heap(grown(t))))
+    assert (found.verdict, found.reason) == (Verdict.NOT_A_LEAK, why)
+    assert "would not show" in found.why
+    assert found.findings == ()
+
+
+def test_slow_growth_is_undecided_and_says_how_long_it_takes():
+    found = diagnose(made(lambda t: heap(t * 20 * KIB)))
+    assert found.verdict is Verdict.UNDECIDED
+    assert "--seconds" in found.decide
+    longer = float(found.decide.rsplit(" ", 1)[1])
+    assert diagnose(made(lambda t: heap(t * 20 * KIB), seconds=longer)).verdict is Verdict.LEAK
+
+
+def test_a_leak_under_a_sawtooth_is_found():
+    found = diagnose(made(lambda t: heap(t * MIB + (t % 2) * 8 * MIB), interval=0.25))
+    assert found.verdict is Verdict.LEAK
+    assert found.findings[0].bytes_per_second == pytest.approx(MIB, rel=0.15)
+
+
+def stacks(count):
+    return "".join(
+        mapping(A + n * 10244 * KIB, 4 * KIB, "---p", "")
+        + mapping(A + n * 10244 * KIB + 4 * KIB, 10240 * KIB, "rw-p", "", rss=8 * KIB)
+        for n in range(count)
+    )
+
+
+def test_stacks_that_outnumber_threads_were_never_joined():
+    found = diagnose(made(lambda t: stacks(2 + int(t)), threads=2))
+    (finding,) = found.findings
+    assert (finding.pattern, finding.basis) == ("thread-stack", "virtual")
+    assert finding.step.bytes == 10244 * KIB
+    assert finding.step.period_seconds == pytest.approx(1, rel=0.05)
+    assert any("nobody joined" in sentence for sentence in finding.evidence)
+    assert any("10,240 kB" in sentence for sentence in finding.evidence)
+
+
+def test_without_smaps_the_verdict_rests_on_what_everybody_may_read():
+    denied = ("/proc/42/smaps", "/proc/42/fd")
+    found = diagnose(
+        made(
+            None,
+            vsize=lambda t: 50 * MIB + int(t * MIB),
+            rss=lambda t: 20 * MIB + int(t * MIB),
+            denied=denied,
+        )
+    )
+    assert found.verdict is Verdict.LEAK
+    (finding,) = found.findings
+    assert finding.pattern == "anonymous"
+    assert "smaps" in finding.where
+    assert len(found.not_seen) == 2
+    assert "which mapping grows" in " ".join(found.not_seen)
+
+
+def test_without_smaps_steps_of_a_stack_and_its_guard_are_still_named():
+    """The app_server by its VSZ alone: RSS flat, a round stack size and one page, again and again."""
+    found = diagnose(
+        made(None, seconds=300, interval=1, vsize=lambda t: 299029776 * KIB + int(t / 60) * 10244 * KIB,
+             rss=4 * 1024 * MIB, threads=100, denied=("/proc/42/smaps",))
+    )  # fmt: skip
+    (finding,) = found.findings
+    assert finding.pattern == "thread-stack"
+    assert (finding.step.bytes, round(finding.step.period_seconds)) == (10244 * KIB, 60)
+
+
+def test_reserved_and_never_touched_is_address_space():
+    found = diagnose(
+        made(
+            None,
+            vsize=lambda t: 50 * MIB + int(t * 3) * 7 * MIB,
+            rss=20 * MIB,
+            denied=("/proc/42/smaps",),
+        )
+    )
+    assert [finding.pattern for finding in found.findings] == ["address-space"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_too_little_is_undecided_never_an_exception(count):
+    whole = made(lambda t: heap(t * MIB))
+    found = diagnose(Recording(whole.header, whole.samples[:count]))
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.decide
+
+
+def test_what_was_lost_of_the_recording_is_noted():
+    whole = made(lambda t: heap(0))
+    found = diagnose(Recording(whole.header, whole.samples, ("the file is cut",)))
+    assert found.notes == ("the file is cut",)
+
+
+def test_the_json_has_the_documented_shape():
+    plain = json.loads(json.dumps(diagnose(made(lambda t: heap(t * MIB))).to_json()))
+    assert list(plain)[:4] == ["format", "target", "observed_seconds", "verdict"]
+    assert plain["format"] == 1
+    assert {"why", "findings", "not_seen", "cost"} <= set(plain)
+    assert set(plain["findings"][0]) == {
+        "pattern", "where", "basis", "bytes_per_second", "bytes_per_second_interval",
+        "resident_bytes_per_second", "step", "bytes", "evidence", "forecast", "next",
+    }  # fmt: skip
+    assert plain["cost"]["cpu_seconds"] > 0
+
+
+def test_the_mappings_are_asked_for_when_something_moved_or_a_second_has_passed():
+    samples = made(
+        lambda t: heap(0), interval=0.2, vsize=lambda t: 50 * MIB if t < 1.9 else 60 * MIB
+    ).samples
+    assert step(None, samples[0]) is Need.LOOK
+    assert step(samples[0], samples[1]) is Need.GO_ON
+    assert step(samples[0], samples[5]) is Need.LOOK
+    assert step(samples[9], samples[10]) is Need.LOOK
