@@ -208,8 +208,10 @@ class Chart {
   hello() {
     this.next = null;
     this.pending = [];
-    this.asked = performance.now();
-    this.model.send({ kind: "hello", client: this.client });
+    this.stopAsking?.();
+    this.unanswered = false;
+    this.stopAsking = askAgain(() => this.model.send({ kind: "hello", client: this.client }),
+                               () => { this.unanswered = true; });
   }
 
   receive(message, buffers) {
@@ -218,10 +220,11 @@ class Chart {
     const chunk = decode(message, buffers[0]);
     const end = message.first + chunk.rows;
     if (message.reset) {                         // all there is: asked for, or after a clear
+      this.stopAsking?.();
       this.pending = [{ ...chunk, reset: true }];
     } else if (this.next === null || message.first > this.next) {
-      // rows were lost on the way, or the answer to our hello was
-      if (this.next !== null || performance.now() > this.asked + 3000) this.hello();
+      // rows were lost on the way, or the kernel is back
+      if (this.next !== null || this.unanswered) this.hello();
       return;
     } else if (end > this.next) {
       this.pending.push(tail(chunk, this.next - message.first));
@@ -321,6 +324,7 @@ class Chart {
   }
   close() {
     this.closed = true;
+    this.stopAsking?.();
     if (!this.sizes) return;
     this.model.off("msg:custom", this.onMessage);
     this.model.off("change:_traces", this.onTraces);

@@ -2,7 +2,21 @@
 // The page keeps a promise; who finds none asks its kernel and makes one.
 
 const PLOTLY = "__memlab_plotly";
-const PLOTLY_SECONDS = 30;
+const ANSWER_MS = 2000;
+const ATTEMPTS = 4;
+
+// A page that has just been loaded may lose messages while its kernel connection settles, so
+// whoever asks the kernel asks again: after 2, 4, 8 and 16 seconds. Returns how to stop.
+function askAgain(ask, giveUp) {
+  let attempt = 0, timer;
+  const next = () => {
+    if (attempt === ATTEMPTS) { giveUp(); return; }
+    ask();
+    timer = setTimeout(next, ANSWER_MS * 2 ** attempt++);
+  };
+  next();
+  return () => clearTimeout(timer);
+}
 
 function plotlyOf(model) {
   if (!globalThis[PLOTLY]) {
@@ -17,21 +31,21 @@ function plotlyOf(model) {
 function askKernelForPlotly(model) {
   const client = Math.random().toString(36).slice(2);
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => finish(
-      () => reject(new Error("the kernel did not answer; restart it and run the cell again"))),
-      PLOTLY_SECONDS * 1000);
+    let stopAsking;
     const onMessage = (message, buffers) => {
       if (message.kind !== "script" || message.client !== client) return;
       finish(() => message.error ? reject(new Error(message.error))
                                  : evaluatePlotly(buffers[0]).then(resolve, reject));
     };
     function finish(settle) {
-      clearTimeout(late);
+      stopAsking();
       model.off("msg:custom", onMessage);
       settle();
     }
     model.on("msg:custom", onMessage);
-    model.send({ kind: "script", client });
+    stopAsking = askAgain(
+      () => model.send({ kind: "script", client }),
+      () => finish(() => reject(new Error("the kernel did not answer; restart it and run the cell again"))));
   });
 }
 
