@@ -71,7 +71,7 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
         reason=reason,
         findings=findings,
         not_seen=_not_seen(recording),
-        notes=tuple(recording.losses),
+        notes=_notes(recording),
         decide=decide,
         cost=cost or _cost(recording),
     )
@@ -182,6 +182,18 @@ def _finding(recording: Recording, judged: Judged) -> Finding:
         forecast=words.forecast,
         next=words.next,
     )
+
+
+def _notes(recording: Recording) -> tuple[str, ...]:
+    """What was lost, and whether the watch was cut short."""
+    asked = recording.header.asked.get("seconds")
+    if asked is None or len(recording) == 0 or recording.seconds >= 0.9 * asked:
+        return tuple(recording.losses)
+    short = (
+        f"it was to be watched for {format_seconds(asked)}: after {format_seconds(recording.seconds)} "
+        "the process ended, or the watch was ended"
+    )
+    return (*recording.losses, short)
 
 
 def _not_seen(recording: Recording) -> tuple[str, ...]:

@@ -89,6 +89,8 @@ class Sampler:
         tee = Tee(self._host)
         start, cpu = time.monotonic(), time.thread_time()
         now_running = stat.read(tee, self.pid)
+        if now_running.state in ("Z", "X"):
+            raise Gone(f"process {self.pid} has ended")
         if now_running.starttime != self._start_time:
             raise Gone(f"process {self.pid} has ended; its pid belongs to another process now")
         self._allowed(lambda: tee.read(f"/proc/{self.pid}/statm"))

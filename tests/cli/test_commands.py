@@ -1,0 +1,260 @@
+"""The commands as a person types them: output, exit status, and one clear line for what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import memlab
+from memlab.cli.main import COMMANDS
+from memlab.lab.experiment import start
+from memlab.observe.files import open_recording
+from tests.waiting import until
+
+PACKAGE = str(Path(memlab.__file__).parent.parent)
+
+
+def run(*words, timeout=60, **options):
+    """`memlab …`, to its end."""
+    environment = {**os.environ, "PYTHONPATH": PACKAGE}
+    return subprocess.run(
+        [sys.executable, "-m", "memlab.cli.main", *map(str, words)],
+        capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
+        env=environment, **options,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def leaking():
+    with start("heap", rate="8MiB/s", cap="150MiB") as experiment:
+        yield experiment
+
+
+def one_line(done, *says):
+    assert done.returncode == 2, done
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for word in says:
+        assert word in done.stderr
+
+
+def test_every_command_explains_itself():
+    listed = run("--help").stdout
+    for command in COMMANDS:
+        assert f"    {command} " in listed
+        helped = run(command, "--help")
+        assert helped.returncode == 0
+        assert helped.stdout.startswith("usage: memlab " + command)
+
+
+def test_every_command_is_in_the_readme():
+    readme = (Path(PACKAGE) / "README.md").read_text()
+    for command in COMMANDS:
+        assert f"memlab {command}" in readme
+
+
+@pytest.mark.parametrize("command", ["watch", "record", "diagnose"])
+def test_a_pid_that_does_not_exist(command):
+    one_line(run(command, 99999999), "no process 99999999")
+
+
+@pytest.mark.parametrize("command", ["watch", "record"])
+@pytest.mark.parametrize("pid", ["0", "-3", "abc", "1.5"])
+def test_what_is_no_pid(command, pid):
+    one_line(run(command, "--", pid), "pid")
+
+
+def test_a_kernel_thread():
+    if "(kthreadd)" not in Path("/proc/2/stat").read_text():
+        pytest.skip("no kernel threads are visible here (a container)")
+    one_line(run("diagnose", 2), "kernel thread", "/proc/meminfo")
+
+
+def test_a_file_that_is_no_recording(tmp_path):
+    other = tmp_path / "x.tar.gz"
+    other.write_text("hello")
+    one_line(run("diagnose", other), "is no recording")
+    one_line(run("diagnose", tmp_path / "nope"), "there is no file")
+    one_line(run("diagnose", tmp_path), "is no recording")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--rate", "-1"], "rate"), (["--rate=-1"], "-1"), (["--rate", "0"], "more than zero"),
+        (["--cap", "-5"], "cap"), (["--cap", "100TiB"], "choose a smaller --cap"), (["--count", "0"], "count"),
+        (["--chunk", "1MiB"], "mappings of their own"), (["--lang", "rust"], "python"), (["--touch", "7"], "touch"),
+    ],
+)  # fmt: skip
+def test_a_leak_that_makes_no_sense(words, says):
+    one_line(run("leak", "heap", *words), says)
+
+
+def test_an_unknown_leaker_and_an_unknown_command():
+    one_line(run("leak", "heep"), "heap, anonymous")
+    one_line(run("explode"), "explode")
+
+
+def test_leakers_lists_them_for_people_and_for_programs():
+    listed = run("leakers").stdout
+    described = json.loads(run("leakers", "--json").stdout)
+    assert [leaker["name"] for leaker in described] == [
+        "heap",
+        "anonymous",
+        "tmpfs",
+        "thread-stack",
+    ]
+    assert all(leaker["name"] in listed and leaker["summary"] in listed for leaker in described)
+
+
+@pytest.mark.live
+def test_leak_passes_the_leakers_lines_on_and_commands_in():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "memlab.cli.main", "leak", "anonymous", "--paused", "--cap", "16MiB"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE},
+    )  # fmt: skip
+    process.stdin.write("step 3\nstop\n")
+    process.stdin.flush()
+    events = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
+    kinds = [event["event"] for event in events]
+    assert {"ready", "box", "ledger", "end", "exit"} <= set(kinds)
+    assert next(event for event in events if event["event"] == "ledger")["count"] == 3
+    assert process.returncode == 0
+
+
+@pytest.mark.live
+def test_ctrl_c_ends_a_leak_in_order():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "memlab.cli.main", "leak", "tmpfs", "--rate", "1/s"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE},
+    )  # fmt: skip
+    ready = {}
+    while ready.get("event") != "ready":
+        ready = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    assert '"event":"end"' in process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    assert not Path(f"/proc/{ready['pid']}").exists()
+
+
+@pytest.mark.live
+def test_watch_prints_the_columns_of_pidstat(leaking):
+    done = run("watch", leaking.pid, "0.2", "3")
+    header, *lines = done.stdout.splitlines()
+    assert header.split()[1:] == [
+        "Time",
+        "PID",
+        "minflt/s",
+        "majflt/s",
+        "VSZ",
+        "RSS",
+        "%MEM",
+        "Command",
+    ]
+    assert len(lines) == 3
+    assert all(line.split()[1] == str(leaking.pid) for line in lines)
+    sizes = [int(line.split()[5]) for line in lines]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.live
+@pytest.mark.needs("pidstat")
+def test_watch_agrees_with_pidstat(leaking):
+    leaking.pause()
+    try:
+        ours = run("watch", leaking.pid, "0.2", "1").stdout.splitlines()[-1].split()
+        theirs = subprocess.run(
+            ["pidstat", "-r", "-h", "-p", str(leaking.pid), "1", "1"], capture_output=True, text=True,
+            check=True, env={**os.environ, "LC_ALL": "C", "S_TIME_FORMAT": "ISO"},
+        ).stdout.splitlines()[-1].split()  # fmt: skip
+        # … VSZ RSS %MEM Command are the last four columns of both
+        assert ours[-4:] == theirs[-4:]
+    finally:
+        leaking.resume()
+
+
+@pytest.mark.live
+def test_record_then_diagnose_elsewhere(leaking, tmp_path):
+    path = tmp_path / "run.tar.gz"
+    recorded = run("record", leaking.pid, "-o", path, "--seconds", "4")
+    assert recorded.returncode == 0, recorded.stderr
+    assert "instants in 4 s" in recorded.stdout
+    found = json.loads(run("diagnose", path, "--json").stdout)
+    assert found["verdict"] == "leak"
+    assert found["findings"][0]["pattern"] == "heap"
+    assert run("diagnose", path).returncode == 0
+    assert run("diagnose", path, "--fail-on-leak").returncode == 1
+    one_line(run("record", leaking.pid, "-o", path), "exists already")
+
+    cut = tmp_path / "cut.tar.gz"
+    cut.write_bytes(path.read_bytes()[:-2000])
+    judged = run("diagnose", cut)
+    assert judged.returncode == 0
+    assert "cut" in judged.stdout
+
+
+@pytest.mark.live
+def test_record_ends_in_order_with_ctrl_c_and_survives_kill_9(leaking, tmp_path):
+    for number, kind in ((signal.SIGINT, "orderly"), (signal.SIGKILL, "killed")):
+        path = tmp_path / f"{kind}.tar.gz"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "memlab.cli.main", "record", str(leaking.pid), "-o", str(path)],
+            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGE},
+        )  # fmt: skip
+        until(lambda path=path: path.exists() and path.stat().st_size > 3000)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        recording = open_recording(path)
+        assert len(recording) > 2
+        assert bool(recording.losses) == (kind == "killed")
+
+
+@pytest.mark.live
+def test_a_process_that_ends_while_it_is_watched_still_gets_its_verdict():
+    process = subprocess.Popen(["sleep", "4"])
+    done = run("diagnose", process.pid, "--seconds", "20", "--json")
+    process.wait()
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["observed_seconds"] < 15
+    assert any("ended" in note for note in found["notes"])
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become an ordinary user")
+def test_another_users_process_gets_a_verdict_from_what_is_readable():
+    """In a forked child, for a Python below /root could not be started by that user."""
+    with start("anonymous", rate="16/s", cap="190MiB") as experiment:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            from memlab.session import watch_and_diagnose
+
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                said = watch_and_diagnose(experiment.pid, 5)[0].to_json()
+            except BaseException as error:
+                said = repr(error)
+            os.write(writing, json.dumps(said).encode())
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            found = json.loads(pipe.read())
+        os.waitpid(child, 0)
+    assert found["verdict"] == "leak", found
+    assert found["findings"][0]["pattern"] == "anonymous"
+    assert any("smaps was denied" in sentence for sentence in found["not_seen"])
+    assert all("maps" not in s or "root" in s for s in found["not_seen"])
+
+
+def test_output_into_a_closed_pipe_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -m memlab.cli.main leakers --json | head -1", shell=True, capture_output=True,
+        text=True, check=False, env={**os.environ, "PYTHONPATH": PACKAGE},
+    )  # fmt: skip
+    assert done.stderr == ""
