@@ -6,98 +6,18 @@ works on a live process, on a fixture and on a recording without knowing which i
 
 from __future__ import annotations
 
-import errno
-import json
-import os
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from memlab import errors
 from memlab.errors import Denied, Gone, MemlabError, Unsupported
+from memlab.procfs.answers import Call, FileStat, InstantTexts, Statvfs
+from memlab.procfs.tree import Tree
 
-_PID = re.compile(r"/proc/(\d+)(/|$)")
-_READ_BYTES = 1 << 20
+__all__ = ["Call", "FileStat", "Host", "InstantTexts", "Statvfs", "Tee"]
 
-
-@dataclass(frozen=True)
-class Statvfs:
-    """Fill level of a mounted file system (statvfs(3)); `files` are inodes."""
-
-    block_bytes: int
-    blocks: int
-    free_blocks: int
-    files: int
-    free_files: int
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the file system."""
-        return self.block_bytes * self.blocks
-
-    @property
-    def used_bytes(self) -> int:
-        """What its files take."""
-        return self.block_bytes * (self.blocks - self.free_blocks)
-
-
-@dataclass(frozen=True)
-class FileStat:
-    """What stat(2) says of a file; `allocated_bytes` is st_blocks in bytes, `device` "major:minor"."""
-
-    size_bytes: int
-    allocated_bytes: int
-    device: str
-    inode: int
-    links: int
-    mode: int
-
-
-@dataclass(frozen=True)
-class Call:
-    """A question that is no plain file, and its answer; or a read that was refused.
-
-    `kind` is read, listdir, readlink, statvfs or stat. `error` is the name of one of the
-    errors and `message` its text; `result` is None then.
-    """
-
-    kind: str
-    path: str
-    result: Any = None
-    error: str | None = None
-    message: str = ""
-
-
-@dataclass
-class InstantTexts:
-    """The content of one instant: texts by path, and the calls."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
-
-    def to_jsonl(self) -> bytes:
-        """The calls, one JSON object a line; undecodable names survive as lone surrogates."""
-        return b"".join(
-            json.dumps({k: v for k, v in asdict(call).items() if v not in (None, "")}).encode()
-            + b"\n"
-            for call in self.calls
-        )
-
-    @classmethod
-    def from_jsonl(cls, files: Mapping[str, bytes], jsonl: bytes) -> InstantTexts:
-        """The inverse; raises Malformed on a line that is no call."""
-        calls = []
-        for number, line in enumerate(jsonl.splitlines(), 1):
-            try:
-                calls.append(Call(**json.loads(line)))
-            except (TypeError, ValueError):
-                shown = line.decode(errors="replace")
-                raise errors.Malformed(
-                    "calls.jsonl", number, shown, "is no recorded call"
-                ) from None
-        return cls(dict(files), calls)
+T = TypeVar("T")
 
 
 class _Source(Protocol):
@@ -111,12 +31,13 @@ class _Source(Protocol):
 class Host:
     """Reads what lies under absolute paths such as "/proc/42/smaps".
 
-    `root` is "/" for this machine, a folder, or an InstantTexts. Every method raises Gone (the
-    process has ended), Denied (the hint names the privilege), or Unsupported (no such file here).
+    `root` is "/" for this machine, a folder, or an InstantTexts. Every method raises Gone (no
+    such process any more), Denied (the hint names the privilege), or Unsupported (no such file
+    here, or not in this recording). Names that are not UTF-8 are str with surrogate escapes.
     """
 
     def __init__(self, root: str | Path | InstantTexts = "/") -> None:
-        self._source: _Source = _Instant(root) if isinstance(root, InstantTexts) else _Tree(root)
+        self._source: _Source = _Instant(root) if isinstance(root, InstantTexts) else Tree(root)
 
     def read(self, path: str) -> bytes:
         """The whole text of a file."""
@@ -139,97 +60,21 @@ class Host:
         return self._source.stat(path)
 
 
-class _Tree:
-    """The machine, or a folder that looks like one."""
-
-    def __init__(self, root: str | Path) -> None:
-        self._root = str(root).rstrip("/")
-
-    def read(self, path: str) -> bytes:
-        chunks = []
-        try:
-            descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                # a seq file of /proc gives at most a page or so a read, whatever is asked
-                while chunk := os.read(descriptor, _READ_BYTES):
-                    chunks.append(chunk)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise self._translated(error, path) from None
-        return b"".join(chunks)
-
-    def listdir(self, path: str) -> list[str]:
-        try:
-            return sorted(os.listdir(self._root + path))
-        except OSError as error:
-            raise self._translated(error, path) from None
-
-    def readlink(self, path: str) -> str:
-        try:
-            return os.readlink(self._root + path)
-        except OSError as error:
-            raise self._translated(error, path) from None
-
-    def statvfs(self, path: str) -> Statvfs:
-        try:
-            found = os.statvfs(self._root + path)
-        except OSError as error:
-            raise self._translated(error, path) from None
-        return Statvfs(found.f_frsize, found.f_blocks, found.f_bfree, found.f_files, found.f_ffree)
-
-    def stat(self, path: str) -> FileStat:
-        try:
-            found = os.stat(self._root + path)
-        except OSError as error:
-            raise self._translated(error, path) from None
-        device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
-        return FileStat(
-            found.st_size,
-            found.st_blocks * 512,
-            device,
-            found.st_ino,
-            found.st_nlink,
-            found.st_mode,
-        )
-
-    def _translated(self, error: OSError, path: str) -> MemlabError:
-        """An errno as one of the errors: what matters is whether the process is still there."""
-        owner = _PID.match(path)
-        if error.errno in (errno.EACCES, errno.EPERM):
-            return Denied(f"{path} may not be read", _remedy(path))
-        if error.errno in (errno.ENOENT, errno.ESRCH, errno.ENOTDIR):
-            if owner and not os.path.isdir(f"{self._root}/proc/{owner[1]}"):
-                return Gone(f"no process {owner[1]}", "it has ended, or never was; see ps")
-            if error.errno == errno.ESRCH:
-                return Gone(f"process {owner[1] if owner else '?'} has ended")
-            return Unsupported(
-                f"there is no {path} here", "this kernel lacks it, or it is not mounted"
-            )
-        return Unsupported(f"{path} cannot be read: {os.strerror(error.errno or 0)}")
-
-
-def _remedy(path: str) -> str:
-    if _PID.match(path):
-        return "run as the process's owner or as root (CAP_SYS_PTRACE)"
-    return "run as root"
-
-
 class _Instant:
-    """What was read then, answered again; a path that was not asked for is Unsupported."""
+    """What was read then, answered again, refusals too."""
 
     def __init__(self, texts: InstantTexts) -> None:
         self._files = texts.files
         self._calls = {(call.kind, call.path): call for call in texts.calls}
 
     def read(self, path: str) -> bytes:
-        if path in self._files:
-            return self._files[path]
-        self._answer("read", path)
-        raise Unsupported(f"{path} is not in this instant")
+        if path not in self._files:
+            self._answer("read", path)
+            raise _not_recorded(path)
+        return self._files[path]
 
     def listdir(self, path: str) -> list[str]:
-        return [str(name) for name in self._answer("listdir", path)]
+        return list(self._answer("listdir", path))
 
     def readlink(self, path: str) -> str:
         return str(self._answer("readlink", path))
@@ -243,11 +88,15 @@ class _Instant:
     def _answer(self, kind: str, path: str) -> Any:
         call = self._calls.get((kind, path))
         if call is None:
-            raise Unsupported(f"{path} is not in this instant")
+            raise _not_recorded(path)
         if call.error is not None:
             known = {"Gone": Gone, "Denied": Denied}.get(call.error, Unsupported)
             raise known(call.message)
         return call.result
+
+
+def _not_recorded(path: str) -> Unsupported:
+    return Unsupported(f"{path} is not in this recording", "it was not read at that instant")
 
 
 class Tee(Host):
@@ -258,43 +107,42 @@ class Tee(Host):
         self.texts = InstantTexts()
 
     def read(self, path: str) -> bytes:
-        """As Host; a text is kept once, a refusal as a call."""
-        try:
-            text = self.texts.files[path] = self._host.read(path)
-        except MemlabError as error:
-            self._refused("read", path, error)
-            raise
+        """As Host; a text is kept by its path, a refusal as a call."""
+        text = self._asked("read", path, self._host.read)
+        self.texts.files[path] = text
         return text
 
     def listdir(self, path: str) -> list[str]:
         """As Host."""
-        return list(self._kept("listdir", path, self._host.listdir))
+        names = self._asked("listdir", path, self._host.listdir)
+        self._keep("listdir", path, list(names))
+        return names
 
     def readlink(self, path: str) -> str:
         """As Host."""
-        return str(self._kept("readlink", path, self._host.readlink))
+        target = self._asked("readlink", path, self._host.readlink)
+        self._keep("readlink", path, target)
+        return target
 
     def statvfs(self, path: str) -> Statvfs:
         """As Host."""
-        found = self._kept("statvfs", path, self._host.statvfs)
-        assert isinstance(found, Statvfs)
+        found = self._asked("statvfs", path, self._host.statvfs)
+        self._keep("statvfs", path, asdict(found))
         return found
 
     def stat(self, path: str) -> FileStat:
         """As Host."""
-        found = self._kept("stat", path, self._host.stat)
-        assert isinstance(found, FileStat)
+        found = self._asked("stat", path, self._host.stat)
+        self._keep("stat", path, asdict(found))
         return found
 
-    def _kept(self, kind: str, path: str, ask: Any) -> Any:
+    def _asked(self, kind: str, path: str, ask: Callable[[str], T]) -> T:
         try:
-            answer = ask(path)
+            return ask(path)
         except MemlabError as error:
-            self._refused(kind, path, error)
+            refusal = Call(kind, path, error=type(error).__name__, message=str(error))
+            self.texts.calls.append(refusal)
             raise
-        plain = asdict(answer) if isinstance(answer, Statvfs | FileStat) else answer
-        self.texts.calls.append(Call(kind, path, plain))
-        return answer
 
-    def _refused(self, kind: str, path: str, error: MemlabError) -> None:
-        self.texts.calls.append(Call(kind, path, error=type(error).__name__, message=str(error)))
+    def _keep(self, kind: str, path: str, answer: object) -> None:
+        self.texts.calls.append(Call(kind, path, answer))

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from memlab.errors import Malformed
+from memlab.procfs.fields import lines_of
 from memlab.procfs.host import Host
 
 # start-end perms offset major:minor inode, then blanks and whatever name there is
-HEADER = re.compile(
-    r"([0-9a-f]+)-([0-9a-f]+) ([r-][w-][x-][ps]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+)(?: +(.*))?"
+_HEADER = re.compile(
+    r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]{1,16})"
+    r" ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
+    re.DOTALL,
 )
+_MOST = 1 << 64
 
 
 @dataclass(frozen=True)
 class Mapping:
-    r"""One VMA. start, end: addresses, end excluded; perms: r w x, p(rivate) or s(hared);
-    offset: bytes into the file; device: "major:minor" in decimal, as stat(2) has it; inode;
-    name: a path, [heap] and the like, or "" for anonymous memory. A newline in a path is `\012`,
-    and a removed file ends in " (deleted)".
+    r"""One VMA (virtual memory area).
+
+    start, end: addresses, end excluded; perms: r w x, p(rivate) or s(hared); offset: bytes into
+    the file; device: "major:minor" in decimal, as stat(2) and mountinfo have it; inode; name: a
+    path, [heap] and the like, or "" for anonymous memory. The kernel writes a newline in a
+    path as the four characters `\012` and puts " (deleted)" behind a removed file.
     """
 
     start: int
@@ -36,38 +43,36 @@ class Mapping:
         return self.end - self.start
 
 
-def parse_header(line: str, path: str, number: int) -> Mapping:
-    """One header line, of maps or of smaps; Malformed where it is none."""
-    match = HEADER.fullmatch(line)
+Header = tuple[int, int, str, int, str, int, str]
+
+
+def parse_header(line: str, path: str, number: int) -> Header:
+    """The fields of Mapping from one line, of maps or of smaps; Malformed where it is none."""
+    match = _HEADER.fullmatch(line)
     if match is None:
         raise Malformed(path, number, line, "is no mapping")
-    start, end, perms, offset, device, inode, name = match.groups()
-    if int(start, 16) >= int(end, 16):
+    low, high, perms, offset, device, inode_digits, name = match.groups()
+    start, end, inode = int(low, 16), int(high, 16), int(inode_digits)
+    if start >= end:
         raise Malformed(path, number, line, "ends before it starts")
-    return Mapping(
-        int(start, 16),
-        int(end, 16),
-        perms,
-        int(offset, 16),
-        decimal_device(device),
-        int(inode),
-        name or "",
-    )
+    if inode >= _MOST:
+        raise Malformed(path, number, line, "has an inode beyond 64 bits")
+    return start, end, perms, int(offset, 16), _decimal(device), inode, name or ""
 
 
-def decimal_device(device: str) -> str:
+@lru_cache(maxsize=1024)
+def _decimal(device: str) -> str:
     """maps prints "fe:00" in hexadecimal, mountinfo and stat(2) speak decimal: "254:0"."""
     major, _, minor = device.partition(":")
     return f"{int(major, 16)}:{int(minor, 16)}"
 
 
 def parse(text: bytes, path: str = "maps") -> tuple[Mapping, ...]:
-    """All mappings, in order of address."""
-    lines = text.decode(errors="surrogateescape").split("\n")
-    return tuple(parse_header(line, path, n) for n, line in enumerate(lines, 1) if line)
+    """All mappings, in the kernel's order: by address."""
+    return tuple(Mapping(*parse_header(line, path, number)) for number, line in lines_of(text))
 
 
-def read(host: Host, pid: int) -> tuple[Mapping, ...]:
+def read(host: Host, pid: int | str) -> tuple[Mapping, ...]:
     """Read it; Denied for the process of another user. Empty for kernel threads and zombies."""
     path = f"/proc/{pid}/maps"
     return parse(host.read(path), path)

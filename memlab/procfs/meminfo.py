@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from memlab.errors import Malformed
-from memlab.procfs.fields import amount, key_lines, snake
+from memlab.procfs.fields import entries, snake
 from memlab.procfs.host import Host
 
 
@@ -82,10 +82,10 @@ class Meminfo:
     huge_pages_surp: int | None = None
     hugepagesize: int | None = None
     hugetlb: int | None = None
-    direct_map4k: int | None = None
-    direct_map2_m: int | None = None
-    direct_map4_m: int | None = None
-    direct_map1_g: int | None = None
+    direct_map_4k: int | None = None
+    direct_map_2m: int | None = None
+    direct_map_4m: int | None = None
+    direct_map_1g: int | None = None
     high_total: int | None = None
     high_free: int | None = None
     low_total: int | None = None
@@ -94,19 +94,25 @@ class Meminfo:
 
 
 _KNOWN = frozenset(Meminfo.__dataclass_fields__) - {"unknown"}
+_COUNTS = frozenset({"huge_pages_total", "huge_pages_free", "huge_pages_rsvd", "huge_pages_surp"})
 
 
 def parse(text: bytes, path: str = "meminfo") -> Meminfo:
-    """Lines of `Key: N kB`, or `Key: N` for counts."""
+    """Lines of `Key: N kB`, and of `Key: N` for the four counts of huge pages."""
     values: dict[str, int] = {}
     unknown: dict[str, int] = {}
-    for number, key, value in key_lines(text, path):
-        name = snake(key)
-        (values if name in _KNOWN else unknown)[name] = amount(
-            value, path, number, f"{key}: {value}"
-        )
+    for entry in entries(text, path):
+        name = snake(entry.key)
+        if name in values or name in unknown:
+            raise entry.malformed("is there twice")
+        if name in _COUNTS:
+            values[name] = entry.whole()
+        elif name in _KNOWN:
+            values[name] = entry.kilobytes()
+        else:
+            unknown[name] = entry.amount()
     if not {"mem_total", "mem_free"} <= values.keys():
-        raise Malformed(path, 0, "", "lacks MemTotal or MemFree")
+        raise Malformed(path, 0, "", "has no MemTotal and MemFree: it is cut, or no meminfo")
     return Meminfo(**values, unknown=unknown)
 
 

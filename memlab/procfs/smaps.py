@@ -5,60 +5,40 @@ Columns, not rows: a process may have 60,000 mappings, and most questions are su
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memlab.errors import Malformed, Unsupported
+from memlab.errors import Unsupported
 from memlab.procfs.fields import snake
 from memlab.procfs.host import Host
-from memlab.procfs.maps import Mapping, parse_header
+from memlab.procfs.smaps_blocks import NUMBERS, TEXTS, read_table
 
-# What kernels up to 6.18 print, by snake-case name. All are sizes in kB there and bytes here.
-KNOWN = frozenset(
-    (
-        "size",  # end - start
-        "kernel_page_size",
-        "mmu_page_size",
-        "rss",  # resident
-        "pss",  # resident, shared pages divided by their users
-        "pss_dirty",
-        "pss_anon",
-        "pss_file",
-        "pss_shmem",
-        "shared_clean",
-        "shared_dirty",
-        "private_clean",
-        "private_dirty",
-        "referenced",
-        "anonymous",  # resident pages that belong to no file, copied ones of a private file too
-        "ksm",
-        "lazy_free",  # MADV_FREE: given back, but not yet taken
-        "anon_huge_pages",
-        "shmem_pmd_mapped",
-        "file_pmd_mapped",
-        "shared_hugetlb",  # huge pages are not in rss
-        "private_hugetlb",
-        "swap",
-        "swap_pss",
-        "locked",
-        "th_peligible",  # THPeligible: 0 or 1, no size
-        "protection_key",  # a number, no size
-        "name",  # Android's and old kernels' way to name anonymous memory
-    )
-)
+_KNOWN_NUMBERS = frozenset(map(snake, NUMBERS))
+_KNOWN = _KNOWN_NUMBERS | frozenset(map(snake, TEXTS))
 
 
 @dataclass(frozen=True, eq=False)
 class Smaps:
     """The mappings of one process; every column has one entry per mapping, in order of address.
 
-    start, end: uint64 addresses; offset, inode: uint64; perms, device, names: strings as in
-    `maps.Mapping`. `column("rss")` gives int64 bytes; `columns` names what this kernel has.
-    `unknown` names lines that this reader does not know (kept as columns all the same).
+    start, end: uint64 addresses, end excluded; offset, inode: uint64; perms, device, names:
+    strings as in `maps.Mapping`. `columns` names the numbers that this kernel prints:
+
+    size: end - start; kernel_page_size, mmu_page_size; rss: resident; pss: resident, each page
+    divided by its users, and its part pss_dirty; shared_clean, shared_dirty, private_clean,
+    private_dirty: rss by whether others map the page and whether it was written; referenced;
+    anonymous: resident pages of no file, copied ones of a private file too; ksm: merged by KSM;
+    lazy_free: given back by MADV_FREE, not yet taken; anon_huge_pages, shmem_pmd_mapped,
+    file_pmd_mapped: mapped as huge pages; shared_hugetlb, private_hugetlb: hugetlbfs, not in
+    rss; swap, swap_pss: in swap; locked: mlocked part of pss. All are bytes, but for
+    thp_eligible (0 or 1) and protection_key (a number).
+
+    `texts` are lines without a number, `unknown` names what this reader does not know; both
+    numbers and texts are kept all the same.
     """
 
     start: NDArray[np.uint64]
@@ -68,9 +48,8 @@ class Smaps:
     perms: Sequence[str]
     device: Sequence[str]
     names: Sequence[str]
-    sizes: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    flag_texts: Sequence[str] = ()
-    unknown: frozenset[str] = frozenset()
+    sizes: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -78,103 +57,127 @@ class Smaps:
     @property
     def columns(self) -> frozenset[str]:
         """The names that `column` knows."""
-        return frozenset(self.sizes)
+        return frozenset(self.sizes) if len(self) else _KNOWN_NUMBERS
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Lines that no kernel up to 6.18 prints."""
+        return frozenset(self.sizes.keys() | self.texts.keys()) - _KNOWN
 
     def column(self, name: str) -> NDArray[np.int64]:
-        """One field of all mappings, in bytes. Unsupported where the kernel does not print it."""
-        if name not in self.sizes:
-            raise Unsupported(f"smaps of this kernel has no field {name!r}")
-        return self.sizes[name]
+        """One number of all mappings, sizes in bytes. Unsupported where the kernel has no such."""
+        if name in self.sizes:
+            return self.sizes[name]
+        if name in self.columns:
+            return np.zeros(0, dtype=np.int64)  # no mappings, so nothing says what there is
+        raise Unsupported(f"smaps of this kernel has no {name!r}", "see .columns for what it has")
 
     def total(self, name: str) -> int:
-        """The sum of one field over all mappings."""
+        """The sum of one column."""
         return int(self.column(name).sum())
 
     @cached_property
     def vm_flags(self) -> Sequence[frozenset[str]]:
         """The two-letter VmFlags of each mapping (proc.rst lists them); empty before Linux 3.8."""
-        known: dict[str, frozenset[str]] = {}
-        return [known.setdefault(text, frozenset(text.split())) for text in self.flag_texts]
+        sets: dict[str, frozenset[str]] = {}
+        texts = self.texts.get("vm_flags") or [""] * len(self)
+        return [sets.get(text) or sets.setdefault(text, frozenset(text.split())) for text in texts]
 
-    def row(self, index: int) -> Mapping:
-        """One mapping, as maps would show it."""
-        return Mapping(
-            int(self.start[index]),
-            int(self.end[index]),
-            self.perms[index],
-            int(self.offset[index]),
-            self.device[index],
-            int(self.inode[index]),
-            self.names[index],
-        )
+    def row(self, index: int) -> Row:
+        """One mapping; IndexError beyond the last."""
+        return Row(self, range(len(self))[index])
 
-    def __iter__(self) -> Iterator[Mapping]:
-        return (self.row(index) for index in range(len(self)))
+    def __iter__(self) -> Iterator[Row]:
+        return (Row(self, index) for index in range(len(self)))
+
+
+class Row:
+    """One mapping of an Smaps, looked up when asked: `row.start`, `row.name`, `row.rss`, …
+
+    Has the attributes of `maps.Mapping`, `vm_flags`, and every column by its name.
+    """
+
+    __slots__ = ("_index", "_smaps")
+
+    def __init__(self, smaps: Smaps, index: int) -> None:
+        self._smaps = smaps
+        self._index = index
+
+    @property
+    def start(self) -> int:
+        """First address."""
+        return int(self._smaps.start[self._index])
+
+    @property
+    def end(self) -> int:
+        """First address behind it."""
+        return int(self._smaps.end[self._index])
+
+    @property
+    def size(self) -> int:
+        """Bytes of address space."""
+        return self.end - self.start
+
+    @property
+    def perms(self) -> str:
+        """Four letters: r w x, p(rivate) or s(hared)."""
+        return self._smaps.perms[self._index]
+
+    @property
+    def offset(self) -> int:
+        """Where in its file it begins, in bytes."""
+        return int(self._smaps.offset[self._index])
+
+    @property
+    def device(self) -> str:
+        """Major and minor number of its file system, in decimal."""
+        return self._smaps.device[self._index]
+
+    @property
+    def inode(self) -> int:
+        """Of its file; 0 where it has none."""
+        return int(self._smaps.inode[self._index])
+
+    @property
+    def name(self) -> str:
+        """A path, [heap] and the like; "" for anonymous memory."""
+        return self._smaps.names[self._index]
+
+    @property
+    def vm_flags(self) -> frozenset[str]:
+        """Two-letter flags."""
+        return self._smaps.vm_flags[self._index]
+
+    def __getattr__(self, name: str) -> int:
+        try:
+            return int(self._smaps.sizes[name][self._index])
+        except KeyError:
+            raise AttributeError(f"smaps of this kernel has no {name!r}") from None
+
+    def __repr__(self) -> str:
+        return f"<{self.start:x}-{self.end:x} {self.perms} {self.name or 'anonymous'}>"
 
 
 def parse(text: bytes, path: str = "smaps") -> Smaps:
-    """Blocks of a maps line and `Key: N kB` lines; Malformed where a block is torn."""
-    headers: list[Mapping] = []
-    values: dict[str, list[int]] = {}
-    flags: list[str] = []
-    for number, line in enumerate(text.decode(errors="surrogateescape").split("\n"), 1):
-        key, colon, value = line.partition(":")
-        # a header's first colon stands behind its address and perms, never behind one word
-        if colon and " " not in key and headers:
-            if key == "VmFlags":
-                flags[-1] = value
-            elif key != "Name":
-                _put(values, key, value, len(headers), path, number, line)
-        elif line:
-            headers.append(parse_header(line, path, number))
-            flags.append("")
-    return _columns(headers, values, flags, path)
-
-
-def _put(
-    values: dict[str, list[int]],
-    key: str,
-    value: str,
-    block: int,
-    path: str,
-    number: int,
-    line: str,
-) -> None:
-    """Put a number into its column; every block must have every field, once."""
-    try:
-        size = int(value.removesuffix("kB"))
-    except ValueError:
-        raise Malformed(path, number, line, "is no amount") from None
-    column = values.setdefault(key, [])
-    if len(column) != block - 1:
-        raise Malformed(path, number, line, "is in one mapping and not in another, or twice")
-    column.append(size * 1024 if value.endswith("kB") else size)
-
-
-def _columns(
-    headers: list[Mapping], values: dict[str, list[int]], flags: list[str], path: str
-) -> Smaps:
-    for key, column in values.items():
-        if len(column) != len(headers):
-            raise Malformed(path, 0, "", f"is cut: its last mapping has no {key}")
-    if headers and not values:
-        raise Malformed(path, 0, "", "holds mappings without sizes: this is maps, not smaps")
-    sizes = {snake(key): np.array(column, dtype=np.int64) for key, column in values.items()}
+    """Malformed where a line is odd or a block is cut; an empty text has no mappings."""
+    table = read_table(text, path)
+    start, end, perms, offset, device, inode, names = (
+        zip(*table.headers, strict=True) if table.headers else [()] * 7
+    )
     return Smaps(
-        start=np.array([m.start for m in headers], dtype=np.uint64),
-        end=np.array([m.end for m in headers], dtype=np.uint64),
-        offset=np.array([m.offset for m in headers], dtype=np.uint64),
-        inode=np.array([m.inode for m in headers], dtype=np.uint64),
-        perms=[m.perms for m in headers],
-        device=[m.device for m in headers],
-        names=[m.name for m in headers],
-        sizes=sizes,
-        flag_texts=flags,
-        unknown=frozenset(sizes) - KNOWN,
+        start=np.array(start, dtype=np.uint64),
+        end=np.array(end, dtype=np.uint64),
+        offset=np.array(offset, dtype=np.uint64),
+        inode=np.array(inode, dtype=np.uint64),
+        perms=perms,
+        device=device,
+        names=names,
+        sizes={snake(key): column for key, column in table.numbers.items()},
+        texts={snake(key): column for key, column in table.texts.items()},
     )
 
 
-def read(host: Host, pid: int) -> Smaps:
+def read(host: Host, pid: int | str) -> Smaps:
     """Read it; Denied for the process of another user. Empty for kernel threads and zombies."""
     path = f"/proc/{pid}/smaps"
     return parse(host.read(path), path)

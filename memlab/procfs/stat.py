@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from memlab.errors import Malformed
-from memlab.procfs.fields import whole
+from memlab.procfs.fields import numbers, only_line
 from memlab.procfs.host import Host
 from memlab.units import PAGE_BYTES
+
+_UNLIMITED = (1 << 64) - 1  # RLIM_INFINITY
+_FEWEST = 39  # fields of Linux 2.6.0; there are 52 since 3.5
 
 
 @dataclass(frozen=True)
 class Stat:
     """Kernel names; sizes in bytes, times in clock ticks, addresses as they are.
 
-    comm: the command's name, at most 15 bytes; state: R S D Z T t X I; ppid: the parent;
-    minflt, majflt: page faults without and with a wait for a disk; cminflt, cmajflt: the same of
-    children that were waited for; utime, stime: ticks of CPU; num_threads; starttime: ticks after
-    boot, which with the pid names a process for good; vsize: bytes mapped; rss: bytes resident
-    (approximate on kernels that count per CPU); rsslim: soft RLIMIT_RSS.
-    startcode, endcode, startstack, start_data, end_data, start_brk: addresses, 0 where the
-    reader may not trace the process, None where the kernel has no such field.
+    comm: the command's name, at most 15 bytes (more for kernel threads), any but NUL;
+    state: R S D Z T t X I; ppid: the parent; pgrp, session; minflt, majflt: page faults without
+    and with a wait for a disk; cminflt, cmajflt: the same of children that were waited for;
+    utime, stime: ticks of CPU; num_threads; starttime: ticks after boot, which with the pid
+    names a process for good; vsize: bytes mapped; rss: bytes resident (counted per CPU and
+    added up late, so smaps is exact and this is not); rsslim: soft RLIMIT_RSS, None for none.
+    startcode, endcode, startstack: addresses, 0 or 1 where the reader may not trace the
+    process; start_data, end_data, start_brk: likewise, None before Linux 3.3.
     """
 
     pid: int
@@ -39,7 +43,7 @@ class Stat:
     starttime: int
     vsize: int
     rss: int
-    rsslim: int
+    rsslim: int | None
     startcode: int
     endcode: int
     startstack: int
@@ -50,25 +54,25 @@ class Stat:
 
 def parse(text: bytes, path: str = "stat", page_bytes: int = PAGE_BYTES) -> Stat:
     """The name stands in parentheses and may hold any byte, parentheses too: split at the last one."""
-    line = text.decode(errors="surrogateescape").rstrip("\n")
-    head, closing, tail = line.rpartition(")")
+    line = only_line(text, path)
+    head, closing, tail = line.rpartition(") ")
     pid, opening, comm = head.partition(" (")
-    fields = tail.split()
-    if not (closing and opening and pid.isdecimal() and len(fields) >= 27):
-        raise Malformed(path, 1, line, "is no stat line of a process")
-    state, numbers = fields[0], whole(fields[1:], path, line)
+    words = tail.split(" ")
+    if not (closing and opening and len(words[0]) == 1 and len(words) >= _FEWEST - 2):
+        raise Malformed(path, 1, line, "is no stat line of a process, or is cut")
+    values = numbers([pid, *words[1:]], path, line)
 
     def field(number: int) -> int:
-        """By the number it has in proc(5)."""
-        return numbers[number - 4]
+        """By the number it has in proc(5), where state is 3."""
+        return values[number - 3]
 
     def late(number: int) -> int | None:
-        return field(number) if number - 4 < len(numbers) else None
+        return field(number) if number - 3 < len(values) else None
 
     return Stat(
-        pid=int(pid),
+        pid=values[0],
         comm=comm,
-        state=state,
+        state=words[0],
         ppid=field(4),
         pgrp=field(5),
         session=field(6),
@@ -82,7 +86,7 @@ def parse(text: bytes, path: str = "stat", page_bytes: int = PAGE_BYTES) -> Stat
         starttime=field(22),
         vsize=field(23),
         rss=field(24) * page_bytes,
-        rsslim=field(25),
+        rsslim=None if field(25) == _UNLIMITED else field(25),
         startcode=field(26),
         endcode=field(27),
         startstack=field(28),
@@ -92,7 +96,7 @@ def parse(text: bytes, path: str = "stat", page_bytes: int = PAGE_BYTES) -> Stat
     )
 
 
-def read(host: Host, pid: int) -> Stat:
+def read(host: Host, pid: int | str) -> Stat:
     """Read it; may be read of every process."""
     path = f"/proc/{pid}/stat"
     return parse(host.read(path), path)

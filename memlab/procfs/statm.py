@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from memlab.errors import Malformed
-from memlab.procfs.fields import whole
+from memlab.procfs.fields import numbers, only_line
 from memlab.procfs.host import Host
 from memlab.units import PAGE_BYTES
 
@@ -14,9 +14,9 @@ from memlab.units import PAGE_BYTES
 class Statm:
     """All in bytes. The two fields that are dead since Linux 2.6 (lib, dt) are left out.
 
-    size: all mappings (top's VIRT, VmSize); resident: in memory (RES, RssAnon + RssFile +
-    RssShmem); shared: resident file and shmem pages (SHR); text: the program's code (CODE);
-    data: private writable mappings and stack (DATA).
+    size: all mappings (top's VIRT, VmSize); resident: in memory (RES; RssAnon + RssFile +
+    RssShmem, counted per CPU and added up late); shared: resident file and shmem pages (SHR);
+    text: the program's code (CODE); data: private writable mappings and stack (DATA).
     """
 
     size: int
@@ -28,15 +28,23 @@ class Statm:
 
 def parse(text: bytes, path: str = "statm", page_bytes: int = PAGE_BYTES) -> Statm:
     """Seven numbers on a line."""
-    line = text.decode(errors="replace").strip()
-    values = whole(line.split(), path, line)
-    if len(values) != 7:
-        raise Malformed(path, 1, line, f"has {len(values)} fields, not 7")
-    size, resident, shared, code, _lib, data, _dirty = (value * page_bytes for value in values)
+    line = only_line(text, path)
+    pages = numbers(line.split(" "), path, line)
+    if len(pages) != 7:
+        raise Malformed(path, 1, line, f"has {len(pages)} fields, not 7")
+    size, resident, shared, code, _lib, data, _dirty = (_counted(n) * page_bytes for n in pages)
     return Statm(size, resident, shared, code, data)
 
 
-def read(host: Host, pid: int) -> Statm:
-    """Read it; the cheapest of all (about 1 us)."""
+def _counted(pages: int) -> int:
+    """A sum of per-CPU counts may be caught below zero, and kernels before 3.4 print it unsigned.
+
+    Zero is what later kernels say then (linux/mm.h, get_mm_counter).
+    """
+    return 0 if pages >= 1 << 63 else pages
+
+
+def read(host: Host, pid: int | str) -> Statm:
+    """Read it; the cheapest of all (about 1 us in the kernel), and may be read of every process."""
     path = f"/proc/{pid}/statm"
     return parse(host.read(path), path)

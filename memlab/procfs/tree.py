@@ -1,0 +1,117 @@
+"""The machine's own /proc and /sys, or a folder that looks like them; errno made a clear error."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from memlab.errors import Denied, Gone, MemlabError, Unsupported
+from memlab.procfs.answers import FileStat, Statvfs
+
+PROCESS = re.compile(r"/proc/([0-9]+)(?=/|$)")
+
+# A seq file of /proc gives about a page a read, whatever is asked (fs/seq_file.c); a bigger
+# buffer costs more to allocate than it saves, measured up to a smaps of 45 MB.
+_READ_BYTES = 1 << 16
+
+_TRACER = "run as the process's owner, or as root (CAP_SYS_PTRACE) where it changed its user"
+_ATTACHER = "run as root (CAP_SYS_PTRACE): kernel.yama.ptrace_scope may forbid it to the owner"
+_ROOT = "run as root (CAP_SYS_ADMIN)"
+# What the kernel asks for: fs/proc/base.c and task_mmu.c (PTRACE_MODE_READ unless said
+# otherwise), fs/proc/page.c, mm/slab_common.c, mm/vmalloc.c, kernel/printk/printk.c
+_PRIVILEGES = (
+    (r"/proc/[^/]+/(task/[0-9]+/)?stack", _ROOT),
+    (r"/proc/[^/]+/(task/[0-9]+/)?(mem|syscall|personality)", _ATTACHER),
+    (r"/proc/[^/]+/map_files/.*", "run as root (CAP_CHECKPOINT_RESTORE)"),
+    (r"/proc/[0-9]+(/.*)?", _TRACER),
+    (r"/proc/kmsg|/dev/kmsg", "run as root (CAP_SYSLOG)"),
+    (r"/proc/(kpage\w+|slabinfo|vmallocinfo|pagetypeinfo|kcore)", _ROOT),
+    (r"/sys/kernel/(debug|tracing)(/.*)?", _ROOT),
+)
+_HIDDEN = "it has ended, never was, or /proc hides it from you (hidepid); ps shows what runs"
+
+
+class Tree:
+    """Answers from the files below a folder; "" is this machine."""
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = str(root).rstrip("/")
+
+    def read(self, path: str) -> bytes:
+        """The whole text."""
+        with self._clear_errors(path):
+            descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                chunks = []
+                while chunk := os.read(descriptor, _READ_BYTES):
+                    chunks.append(chunk)
+            finally:
+                os.close(descriptor)
+        return b"".join(chunks)
+
+    def listdir(self, path: str) -> list[str]:
+        """Names, sorted."""
+        with self._clear_errors(path):
+            return sorted(os.listdir(self._root + path))
+
+    def readlink(self, path: str) -> str:
+        """Target of a link."""
+        with self._clear_errors(path):
+            return os.readlink(self._root + path)
+
+    def statvfs(self, path: str) -> Statvfs:
+        """Fill level."""
+        with self._clear_errors(path):
+            found = os.statvfs(self._root + path)
+        return Statvfs(found.f_frsize, found.f_blocks, found.f_bfree, found.f_files, found.f_ffree)
+
+    def stat(self, path: str) -> FileStat:
+        """Links followed."""
+        with self._clear_errors(path):
+            found = os.stat(self._root + path)
+        device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
+        allocated = found.st_blocks * 512  # st_blocks are 512 bytes on every file system (stat(2))
+        return FileStat(
+            found.st_size, allocated, device, found.st_ino, found.st_nlink, found.st_mode
+        )
+
+    @contextmanager
+    def _clear_errors(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._translated(error, path) from None
+        except ValueError:  # a NUL in a path that came out of some text
+            raise Unsupported(f"{path!r} is no path") from None
+
+    def _translated(self, error: OSError, path: str) -> MemlabError:
+        """An errno as one of the errors; what matters most is whether the process still is."""
+        owner = PROCESS.match(path)
+        if owner and not os.path.isdir(f"{self._root}/proc/{owner[1]}"):
+            return Gone(f"no process {owner[1]}", _HIDDEN)
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return Denied(f"{path} may not be read", privilege(path))
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            what = (
+                "the process has none such" if owner and "/fd/" in path else "this kernel lacks it"
+            )
+            return Unsupported(f"there is no {path} here", f"{what}, or it is not mounted")
+        if owner and error.errno in (errno.ESRCH, errno.EINVAL):
+            # smaps_rollup and mountinfo answer so for a task without memory or namespaces
+            return Unsupported(
+                f"{path} has nothing to show",
+                f"process {owner[1]} is a kernel thread, or has ended and waits for its parent (zombie)",
+            )
+        return Unsupported(f"{path} cannot be read: {os.strerror(error.errno or 0)}")
+
+
+def privilege(path: str) -> str:
+    """What would allow to read this file, as advice."""
+    for pattern, advice in _PRIVILEGES:
+        if re.fullmatch(pattern, path):
+            return advice
+    return "run as its owner or as root"
