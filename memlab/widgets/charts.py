@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Sequence
-from itertools import count
+from itertools import cycle
 from typing import Any
 
 from memlab.model.growth import (
@@ -205,15 +205,15 @@ class MeminfoChart(SampleChart):
             self.set_traces(self._line_specs(names))
 
     def _line_specs(self, names: Sequence[str]) -> list[TraceSpec]:
-        """Those that stay keep their colour; new ones get a free one."""
+        """Those that stay keep their colour; new ones get one that is free."""
         kept = {spec.name: spec for spec in self.traces if spec.name in names}
         taken = {spec.colour for spec in kept.values()}
-        free = (c for c in LINE_COLOURS if c not in taken)
-        spare = count()
+        free = cycle([c for c in LINE_COLOURS if c not in taken] or LINE_COLOURS)
         specs = []
         for name in names:
-            colour = next(free, LINE_COLOURS[next(spare) % len(LINE_COLOURS)])
-            specs.append(kept.get(name) or TraceSpec(name, colour, hint=f"/proc/meminfo, {name}"))
+            if name not in kept:
+                kept[name] = TraceSpec(name, next(free), hint=f"/proc/meminfo, {name}")
+            specs.append(kept[name])
         return specs
 
     def clear(self, origin: float | None = None) -> None:

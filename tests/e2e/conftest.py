@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def lab_page(server: Server, browser: Browser) -> Iterator[LabPage]:
     """A fresh page; when the test is over, nothing may have asked any other host."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": 1440, "height": 1500})
     page = LabPage(server, context)
     yield page
     strangers = page.strangers()

@@ -16,7 +16,12 @@ from tests.waiting import until
 
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 
-_IDLE = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+# the indicator in the toolbar says "idle" before there is a kernel: ask the session itself
+_READY = """() => {
+  const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+  const kernel = context?.session?.kernel;
+  return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
 _ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
 _PLOTS = """() => [...document.querySelectorAll('.memlab-chart')].map(el => ({
   title: el.querySelector('.memlab-title').textContent,
@@ -69,12 +74,12 @@ class LabPage:
         """Open it and wait until its kernel is idle."""
         self._notebook = notebook
         self.page.goto(self._server.address(notebook))
-        self.page.wait_for_selector(_IDLE, timeout=90_000)
+        self.page.wait_for_function(_READY, timeout=90_000)
 
     def reload(self) -> None:
         """As the reader does with F5; the kernel goes on."""
         self.page.reload()
-        self.page.wait_for_selector(_IDLE, timeout=90_000)
+        self.page.wait_for_function(_READY, timeout=90_000)
 
     def save(self) -> None:
         """Save the notebook, and wait until the file has changed."""
@@ -106,6 +111,10 @@ class LabPage:
             self._ask_to_run()
         done = all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in prompts)
         return done or self.page.locator(_ERROR).count() > 0
+
+    def dialogs(self) -> list[str]:
+        """The text of any dialog that JupyterLab has put over the page."""
+        return self.page.locator("dialog.jp-Dialog").all_inner_texts()
 
     def prompts(self) -> list[str]:
         """'[ ]:', '[*]:' or '[3]:' of each code cell."""

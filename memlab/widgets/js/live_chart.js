@@ -58,13 +58,13 @@ function layoutOf(chart, theme) {
   const axis = { gridcolor: theme.grid, zerolinecolor: theme.zero, linecolor: theme.zero,
                  fixedrange: true, ticks: "outside", tickcolor: theme.zero, ticklen: 4 };
   const layout = {
-    autosize: true, height: chart.height, margin: { l: 68, r: chart.y2_title ? 60 : 16, t: 8, b: 40 },
+    autosize: true, height: chart.height, margin: { l: 80, r: chart.y2_title ? 60 : 16, t: 8, b: 40 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
     font: { color: theme.text, family: theme.font, size: 12 }, hovermode: "x", dragmode: "zoom",
     xaxis: { ...axis, fixedrange: false, showgrid: false, showspikes: true, spikemode: "across",
              spikethickness: 1, spikecolor: theme.zero, spikedash: "solid",
              title: { text: chart.x_title, standoff: 8 } },
-    yaxis: { ...axis, title: { text: chart.y_title, standoff: 6 } },
+    yaxis: { ...axis, title: { text: chart.y_title, standoff: 10 } },
   };
   if (chart.y2_title) layout.yaxis2 = { ...axis, title: { text: chart.y2_title, standoff: 6 },
     overlaying: "y", side: "right", showgrid: false, rangemode: "tozero", tickmode: "auto", nticks: 5 };
