@@ -3,6 +3,7 @@
 from memlab.widgets.charts import MappingsChart, MeminfoChart, PidstatChart, TypesChart
 from memlab.widgets.lab_panel import Lab
 from memlab.widgets.live_chart import LiveChart
+from memlab.widgets.source_view import SourceView
 from memlab.widgets.traces import TraceSpec
 from memlab.widgets.verdict import VerdictView
 
@@ -12,6 +13,7 @@ __all__ = [
     "MappingsChart",
     "MeminfoChart",
     "PidstatChart",
+    "SourceView",
     "TraceSpec",
     "TypesChart",
     "VerdictView",

@@ -1,0 +1,55 @@
+"""The source beside the chart is the source that runs, and the marked line is the one that leaks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from memlab.errors import Unsupported
+from memlab.lab.experiment import start
+from memlab.lab.registry import leakers
+from memlab.widgets import SourceView
+from memlab.widgets.source_view import source_html
+
+MARKED = re.compile(
+    r"border-left:4px solid #[^>]*>(?:<span[^>]*>\s*(\d+)\s*</span>)([^\n]*)</span>"
+)
+BOTH = [(name, lang) for name, leaker in leakers().items() for lang in leaker.languages]
+
+
+@pytest.mark.parametrize(("name", "lang"), BOTH)
+def test_the_line_of_the_ledger_is_marked_and_is_the_one_that_leaks(name: str, lang: str) -> None:
+    with start(name, lang, paused=True) as leaker:
+        site = leaker.step(1)["site"]
+    view = SourceView(name, lang, site)
+    found = MARKED.findall(view.value)
+    assert [int(number) for number, _ in found] == [view.line]
+    assert "leaks here" in found[0][1].lower().replace("leaks_here()", "leaks here")
+
+
+def test_nothing_is_marked_before_a_leaker_has_said_where_it_leaks() -> None:
+    view = SourceView("heap")
+    assert view.line is None
+    assert MARKED.findall(view.value) == []
+
+
+def test_a_saved_notebook_keeps_the_text() -> None:
+    bundle = SourceView("heap", "python")._repr_mimebundle_()
+    assert bundle["text/plain"] == leakers()["heap"].source("python")
+    assert "kept.append(block)" in bundle["text/html"]
+
+
+def test_source_is_text_and_never_markup() -> None:
+    assert "<script>" not in source_html("a.c", "<script>&", None)
+
+
+@pytest.mark.parametrize("site", ["leak tmpfs.c:3", "heap.c", "leak heap.c:x"])
+def test_a_site_of_another_file_is_refused(site: str) -> None:
+    with pytest.raises(ValueError, match=r"is no line of heap\.c"):
+        SourceView("heap", "c", site)
+
+
+def test_an_unknown_language_is_refused_by_name() -> None:
+    with pytest.raises(Unsupported, match="cobol"):
+        SourceView("heap", "cobol")
