@@ -18,7 +18,7 @@ class Controls(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, leaker: str = "heap", lang: str = "c") -> None:
-        wide = widgets.Layout(width="auto", min_width="150px")
+        wide = widgets.Layout(width="auto")
         self.leaker = widgets.Dropdown(
             options=list(leakers()), value=leaker, description="leaker", layout=wide
         )
@@ -33,8 +33,9 @@ class Controls(widgets.VBox):  # type: ignore[misc]
             tooltips=["it leaks", "the same traffic, and all of it is freed"],
             style={"button_width": "90px"},
         )
-        self.rate = widgets.Text(description="rate", continuous_update=False, layout=wide)
-        self.cap = widgets.Text(description="cap", layout=wide)
+        narrow = widgets.Layout(width="150px")
+        self.rate = widgets.Text(description="rate", continuous_update=False, layout=narrow)
+        self.cap = widgets.Text(description="cap", layout=narrow)
         self.start = widgets.Button(description="Start", button_style="primary")
         self.pause = widgets.Button(description="Pause")
         self.stop = widgets.Button(description="Stop", button_style="warning")

@@ -38,7 +38,7 @@ def tick_text(at: float, step: float) -> str:
     unit, name = next(
         (u, n)
         for u, n in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B"))
-        if step >= u / 4 or u == 1
+        if step >= u / 2 or u == 1
     )
     return f"{at / unit:,.2f}".rstrip("0").rstrip(".") + f" {name}"
 
@@ -198,6 +198,6 @@ def _byte_axis(figure: Figure, specs: Sequence[TraceSpec], table: Floats) -> Non
     high = float(np.nansum(table[rows], axis=0).max() if stacked else np.nanmax(table[rows]))
     ticks = byte_ticks(0.0 if stacked else float(np.nanmin(table[rows])), high)
     step = ticks[1] - ticks[0] if len(ticks) > 1 else KIB
-    figure.update_yaxes(
-        tickvals=ticks, ticktext=[tick_text(t, step) for t in ticks], selector={"anchor": "x"}
+    figure.update_layout(
+        yaxis={"tickvals": ticks, "ticktext": [tick_text(at, step) for at in ticks]}
     )

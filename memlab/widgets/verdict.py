@@ -126,7 +126,9 @@ def _rows(rows: Iterable[tuple[str, str]]) -> str:
     lines, before = [], None
     for name, text in rows:
         shown = "" if name == before else name
-        lines.append(f'<tr><td {_CELL}><span style="opacity:.75">{shown}</span></td>')
+        lines.append(
+            f'<tr><td {_CELL}><span style="opacity:.75;white-space:nowrap">{shown}</span></td>'
+        )
         lines.append(f"<td {_CELL}>{text}</td></tr>")
         before = name
     return f'<table style="{_TABLE}">' + "".join(lines) + "</table>"

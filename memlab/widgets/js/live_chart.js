@@ -6,7 +6,7 @@ const UNITS = [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10], ["B", 1]];
 
 export function formatBytes(bytes, step) {
   const most = Math.max(Math.abs(bytes), step || 0);
-  const [name, size] = UNITS.find(([, size]) => most >= size && !(step && step < size / 4))
+  const [name, size] = UNITS.find(([, size]) => most >= size && !(step && step < size / 2))
     || UNITS[3];
   const digits = step ? Math.max(0, Math.min(2, Math.ceil(-Math.log2(step / size))))
                       : (most / size < 10 ? 2 : most / size < 100 ? 1 : 0);
