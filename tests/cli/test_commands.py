@@ -34,6 +34,11 @@ def leaking():
         yield experiment
 
 
+def heed_ctrl_c():
+    """For a child: whoever runs the tests in the background has made it ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def one_line(done, *says):
     assert done.returncode == 2, done
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -129,7 +134,7 @@ def test_leak_passes_the_leakers_lines_on_and_commands_in():
 def test_ctrl_c_ends_a_leak_in_order():
     process = subprocess.Popen(
         [sys.executable, "-m", "memlab.cli.main", "leak", "tmpfs", "--rate", "1/s"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     ready = {}
     while ready.get("event") != "ready":
@@ -202,7 +207,7 @@ def test_record_ends_in_order_with_ctrl_c_and_survives_kill_9(leaking, tmp_path)
         path = tmp_path / f"{kind}.tar.gz"
         process = subprocess.Popen(
             [sys.executable, "-m", "memlab.cli.main", "record", str(leaking.pid), "-o", str(path)],
-            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGE},
+            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
         )  # fmt: skip
         until(lambda path=path: path.exists() and path.stat().st_size > 3000)
         process.send_signal(number)
