@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from memlab.model.diagnosis import Diagnosis, Finding, Verdict
+from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
 from memlab.units import KIB, format_bytes, format_rate, format_seconds
 
@@ -70,3 +73,31 @@ def watch_line(before: Sample, now: Sample, time_of_day: str, total_bytes: int) 
         f"{time_of_day:>10} {now.pid:>10} {minor:>9.2f} {major:>9.2f} {now.stat.vsize // KIB:>11} "
         f"{now.stat.rss // KIB:>11} {share:>6.2f}  {now.stat.comm}"
     )
+
+
+def types_change_text(before: Sample, after: Sample) -> str:
+    """The four types at two instants and the change between them, as a small table."""
+    assert before.regions is not None and after.regions is not None
+    was, now = before.regions.bytes_by_type, after.regions.bytes_by_type
+    lines = [f"{'memory type':<20}{'before':>12}{'after':>12}{'change':>12}"]
+    lines += [
+        f"{kind.label:<20}{format_bytes(was[kind]):>12}{format_bytes(now[kind]):>12}"
+        f"{format_bytes(now[kind] - was[kind]):>12}"
+        for kind in FOUR_TYPES
+    ]
+    return "\n".join(lines)
+
+
+def mapping_text(sample: Sample, name: str) -> str:
+    """The kernel's own lines about one mapping in smaps, by its name ("[heap]")."""
+    text = sample.texts.files[f"/proc/{sample.pid}/smaps"].decode(errors="replace")
+    lines = text.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.endswith(" " + name))
+    last = next(n for n in range(first, len(lines)) if lines[n].startswith("VmFlags"))
+    return "\n".join(lines[first : last + 1])
+
+
+def machine_text(parts: Mapping[str, int]) -> str:
+    """A ledger as a table with its sum: what adds up, adds up before your eyes."""
+    lines = [f"{label:<26}{format_bytes(size):>12}" for label, size in parts.items()]
+    return "\n".join([*lines, f"{'= MemTotal':<26}{format_bytes(sum(parts.values())):>12}"])

@@ -3,6 +3,7 @@
 from memlab.widgets.charts import MappingsChart, MeminfoChart, PidstatChart, TypesChart
 from memlab.widgets.lab_panel import Lab
 from memlab.widgets.live_chart import LiveChart
+from memlab.widgets.predict import Predict
 from memlab.widgets.source_view import SourceView
 from memlab.widgets.traces import TraceSpec
 from memlab.widgets.verdict import VerdictView
@@ -13,6 +14,7 @@ __all__ = [
     "MappingsChart",
     "MeminfoChart",
     "PidstatChart",
+    "Predict",
     "SourceView",
     "TraceSpec",
     "TypesChart",

@@ -1,0 +1,133 @@
+"""Recordings and samples as plotly figures: to study, to compare, to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from memlab.model.memory import FOUR_TYPES
+from memlab.present.colours import LINE_COLOURS, TYPE_COLOURS
+from memlab.units import MIB, format_bytes
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from memlab.model.recording import Recording
+    from memlab.model.sample import Sample
+    from memlab.procfs.meminfo import Meminfo
+
+# parts of MemTotal that do not overlap, in the order in which they are stacked; what is left is
+# memory that no line of meminfo names (drivers, pages straight from the page allocator)
+MACHINE_PARTS = (
+    ("free", "mem_free"),
+    ("page cache", "page_cache"),
+    ("shared memory and tmpfs", "shmem"),
+    ("anonymous", "anon_pages"),
+    ("slab, reclaimable", "s_reclaimable"),
+    ("slab, not reclaimable", "s_unreclaim"),
+    ("page tables", "page_tables"),
+    ("kernel stacks", "kernel_stack"),
+    ("per CPU", "percpu"),
+)
+
+
+def series_figure(
+    recording: Recording, *names: str, growth: bool = False, title: str = ""
+) -> go.Figure:
+    """Fields of a recording over its time, as `stat.vsize` or `meminfo.shmem`, in MiB.
+
+    With `growth` each begins at 0. Raises Unsupported for a name that there is not.
+    """
+    figure = _figure(title, "growth since start, MiB" if growth else "MiB")
+    start = recording.samples[0].monotonic
+    for name, colour in zip(names, _colours(len(names)), strict=True):
+        series = recording.series(name)
+        values = series.values - series.values[0] if growth else series.values
+        figure.add_scatter(
+            x=series.times - start, y=values / MIB, name=name, mode="lines", line={"color": colour}
+        )
+    return figure
+
+
+def ledger_figure(
+    recording: Recording, ledger: Sequence[Mapping[str, Any]], name: str, title: str = ""
+) -> go.Figure:
+    """What the leaker says it leaked beside what the kernel shows in the field `name`, both from 0."""
+    figure = series_figure(recording, name, growth=True, title=title)
+    figure.data[0].name = f"the kernel: {name}"
+    first, last = recording.samples[0].monotonic, recording.samples[-1].monotonic
+    lines = [line for line in ledger if first <= line["t"] <= last]
+    times = np.array([line["t"] - first for line in lines])
+    leaked = np.array([line["leaked_bytes"] for line in lines], dtype=np.float64)
+    figure.add_scatter(
+        x=times, y=(leaked - leaked[:1]) / MIB, name="the leaker's ledger", mode="markers",
+        marker={"color": LINE_COLOURS[0], "symbol": "circle-open"},
+    )  # fmt: skip
+    return figure
+
+
+def types_bars(*samples: Sample, labels: Sequence[str] = (), title: str = "") -> go.Figure:
+    """The four types of one process, or of several side by side: resident plus swapped, in MiB."""
+    figure = _figure(title or "The four memory types", "MiB, resident and swapped")
+    names = list(labels) or [f"{s.stat.comm} ({s.pid})" if s.stat else str(s.pid) for s in samples]
+    for kind in FOUR_TYPES:
+        sizes = [s.regions.bytes_by_type[kind] / MIB if s.regions else 0.0 for s in samples]
+        figure.add_bar(
+            x=names, y=sizes, name=kind.label, marker_color=TYPE_COLOURS[kind],
+            text=[format_bytes(size * MIB) for size in sizes],
+        )  # fmt: skip
+    figure.update_layout(barmode="group", xaxis_title=None)
+    return figure
+
+
+def machine_figure(*instants: Meminfo, labels: Sequence[str] = (), title: str = "") -> go.Figure:
+    """Where the machine's memory is: parts that do not overlap, stacked up to MemTotal, in MiB.
+
+    The last part is what no line of /proc/meminfo names.
+    """
+    figure = _figure(title or "Where the memory is", "MiB")
+    names = list(labels) or [f"instant {n}" for n in range(1, len(instants) + 1)]
+    ledgers = [machine_ledger(meminfo) for meminfo in instants]
+    colours = _colours(len(ledgers[0]))
+    for part, colour in zip(ledgers[0], colours, strict=True):
+        sizes = [ledger[part] / MIB for ledger in ledgers]
+        figure.add_bar(x=names, y=sizes, name=part, marker_color=colour)
+    figure.update_layout(barmode="stack", xaxis_title=None)
+    return figure
+
+
+def machine_ledger(meminfo: Meminfo) -> dict[str, int]:
+    """MemTotal in parts that add up to it, in bytes; the last one is the unexplained residual."""
+    shmem = meminfo.shmem or 0
+    cached = (meminfo.cached or 0) + (meminfo.buffers or 0) + (meminfo.swap_cached or 0)
+    known = {
+        label: cached - shmem if field == "page_cache" else getattr(meminfo, field) or 0
+        for label, field in MACHINE_PARTS
+    }
+    return known | {"unexplained": meminfo.mem_total - sum(known.values())}
+
+
+def _figure(title: str, y_title: str) -> go.Figure:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.update_layout(
+        title=title,
+        template="plotly",
+        height=340,
+        margin={"l": 60, "r": 20, "t": 50 if title else 20, "b": 50},
+        xaxis_title="seconds since start",
+        yaxis_title=y_title,
+        legend={"orientation": "h", "y": -0.25},
+        paper_bgcolor="rgba(0,0,0,0)",
+    )
+    return figure
+
+
+def _colours(count: int) -> list[str]:
+    """As many colours as needed, the palette's first; a long stack ends in greys."""
+    greys = ["#8A8A8A", "#A8A8A8", "#C2C2C2", "#6E6E6E", "#575757"]
+    palette = [*LINE_COLOURS, *greys]
+    return [palette[n % len(palette)] for n in range(count)]
