@@ -88,6 +88,7 @@ class Controls(widgets.VBox):  # type: ignore[misc]
 
     @state.setter
     def state(self, state: str) -> None:
+        """Enable what makes sense there."""
         self._state = state
         runs = state in ("running", "paused")
         self.start.disabled = state != "idle"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,11 @@ class Server:
         )
         nbformat.write(notebook, self.notebooks / name)
         return name
+
+    def add_file(self, path: Path) -> str:
+        """Copy a notebook of the course; returns its name."""
+        shutil.copy(path, self.notebooks)
+        return path.name
 
     def address(self, notebook: str) -> str:
         """Where to open a notebook, token included."""

@@ -28,6 +28,7 @@ _PLOTS = """() => [...document.querySelectorAll('.memlab-chart')].map(el => ({
   failed: el.querySelector('.memlab-failed')?.textContent ?? null,
   legend: el.querySelector('.memlab-legend').innerText,
   width: el.querySelector('.memlab-plot').getBoundingClientRect().width,
+  drawn_width: el.querySelector('.main-svg')?.getBoundingClientRect().width ?? 0,
   traces: (el.querySelector('.memlab-plot').data ?? []).map(t => ({
     name: t.name, points: t.x.length, x: Array.from(t.x), y: Array.from(t.y).map(v => isNaN(v) ? null : v),
     path: null})),
@@ -98,6 +99,14 @@ class LabPage:
         wait(self._over, seconds, lambda: f"cells still run: {self.prompts()}")
         errors = self.page.locator(_ERROR).all_inner_texts()
         assert errors == [], "\n".join(errors)
+
+    def run(self, code: str) -> None:
+        """Run a line in the notebook's kernel, without a cell."""
+        self.page.evaluate(
+            """code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+                 .requestExecute({ code }).done""",
+            code,
+        )
 
     def _ask_to_run(self) -> None:
         self.command("notebook:run-all-cells")

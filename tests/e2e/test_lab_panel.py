@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from memlab.lab.paths import notebooks_folder
 from tests.e2e.jupyter import Server
 from tests.e2e.lab_page import LabPage
 from tests.waiting import until
@@ -74,5 +75,52 @@ def test_a_leak_is_started_seen_named_and_stopped(
     assert "pattern\theap" in verdict
     lab_page.picture(f"lab-{theme.lower()}", ".jp-OutputArea-output")
 
+    press(server, lab_page, "Stop", "stopped")
+    until(lambda: not leakers_of(server.folder))
+
+
+def test_an_interrupt_between_cells_ends_the_leaker(server: Server, lab_page: LabPage) -> None:
+    open_lab(server, lab_page, "interrupt.ipynb")
+    press(server, lab_page, "Start", "looking costs")
+    lab_page.command("notebook:interrupt-kernel")
+    until(lambda: not leakers_of(server.folder))
+    lab_page.page.get_by_text("stopped").wait_for()
+
+
+def test_an_interrupted_cell_ends_the_leaker(server: Server, lab_page: LabPage) -> None:
+    wait = "import time\nlab.start()\nprint('waits')\ntime.sleep(3600)"
+    lab_page.open(server.add("interrupted-cell.ipynb", LAB, wait))
+    lab_page.command("notebook:run-all-cells")
+    lab_page.page.get_by_text("waits", exact=True).wait_for()
+    until(lambda: leakers_of(server.folder))
+    lab_page.command("notebook:interrupt-kernel")
+    until(lambda: not leakers_of(server.folder))
+
+
+def test_a_restart_ends_the_leaker(server: Server, lab_page: LabPage) -> None:
+    open_lab(server, lab_page, "restart.ipynb")
+    press(server, lab_page, "Start", "looking costs")
+    lab_page.command("kernelmenu:restart")
+    lab_page.page.locator("dialog.jp-Dialog .jp-mod-accept").click()
+    until(lambda: not leakers_of(server.folder))
+    # the page keeps its plotly.js: the lab of the new kernel needs no second one
+    lab_page.run_all()
+    lab_page.until_charts(lambda charts: len(charts) == 4 and not any(c["failed"] for c in charts))
+    assert lab_page.page.evaluate("globalThis.__memlab_plotly_loads") == 1
+
+
+def test_a_bad_rate_is_one_line_in_the_panel(server: Server, lab_page: LabPage) -> None:
+    open_lab(server, lab_page, "bad-rate.ipynb")
+    lab_page.page.get_by_role("textbox", name="rate").fill("fast")
+    press(server, lab_page, "Start", "'fast' is not a rate")
+    assert leakers_of(server.folder) == []
+
+
+def test_the_first_notebook_works_with_the_mouse(server: Server, lab_page: LabPage) -> None:
+    lab_page.open(server.add_file(notebooks_folder() / "00_start_here.ipynb"))
+    lab_page.run_all()
+    lab_page.until_charts(lambda charts: len(charts) == 4)
+    press(server, lab_page, "Start", "looking costs")
+    lab_page.until_charts(lambda charts: charts[0]["traces"][1]["points"] >= 20)
     press(server, lab_page, "Stop", "stopped")
     until(lambda: not leakers_of(server.folder))

@@ -65,3 +65,40 @@ def test_points_arrive_the_curve_moves_and_a_reload_restores_it(
     assert again[0]["traces"][0]["x"][0] == 0.0
     lab_page.until_charts(lambda charts: points(charts)[0] >= points(again)[0] + 20)
     lab_page.picture("live-chart-light")
+
+
+NO_PLOTLY = """\
+import memlab.widgets.plotlyjs as plotlyjs
+from memlab.errors import Unsupported
+def missing():
+    raise Unsupported("plotly.js is not installed", "pip install plotly")
+plotlyjs.script = missing"""
+
+
+def test_without_plotly_a_line_says_so_in_the_charts_place(
+    server: Server, lab_page: LabPage
+) -> None:
+    lab_page.open(server.add("none.ipynb", NO_PLOTLY, CHART))
+    lab_page.run_all()
+    [chart] = lab_page.until_charts(lambda charts: charts and charts[0]["failed"])
+    assert chart["failed"] == (
+        "This chart cannot be drawn: plotly.js is not installed: pip install plotly"
+    )
+
+
+def test_a_chart_fills_its_cell_and_follows_it(server: Server, lab_page: LabPage) -> None:
+    lab_page.open(server.add("width.ipynb", CHART, "chart.append([0, 1], {'VSZ': [1, 2]})"))
+    lab_page.run_all()
+    [wide] = lab_page.until_charts(lambda charts: charts and points(charts)[0] == 2)
+    lab_page.page.set_viewport_size({"width": 900, "height": 900})
+    lab_page.until_charts(
+        lambda charts: charts[0]["drawn_width"] == charts[0]["width"] < wide["width"] - 300
+    )
+
+
+def test_a_closed_chart_leaves_the_page(server: Server, lab_page: LabPage) -> None:
+    lab_page.open(server.add("close.ipynb", CHART, "chart.append([0, 1], {'VSZ': [1, 2]})"))
+    lab_page.run_all()
+    lab_page.until_charts(lambda charts: charts and points(charts)[0] == 2)
+    lab_page.run("chart.close()")
+    lab_page.until_charts(lambda charts: not charts)
