@@ -186,7 +186,7 @@ def test_record_then_diagnose_elsewhere(leaking, tmp_path):
     path = tmp_path / "run.tar.gz"
     recorded = run("record", leaking.pid, "-o", path, "--seconds", "4")
     assert recorded.returncode == 0, recorded.stderr
-    assert " instants in 4" in recorded.stdout
+    assert " instants in " in recorded.stdout
     found = json.loads(run("diagnose", path, "--json").stdout)
     assert found["verdict"] == "leak"
     assert found["findings"][0]["pattern"] == "heap"
