@@ -115,8 +115,10 @@ class LabPage:
     def _over(self) -> bool:
         """Every cell has its number; or one failed, and the rest was not run."""
         prompts = self.prompts()
-        # right after the start JupyterLab may ignore the command, or drop what it had queued
-        if set(prompts) == {"[ ]:"} and time.monotonic() > self._asked_to_run + 3:
+        # right after the start JupyterLab may ignore the command, or drop what it had queued:
+        # then cells without a number are left and none is running
+        left = "[ ]:" in prompts and "[*]:" not in prompts
+        if left and time.monotonic() > self._asked_to_run + 5:
             self._ask_to_run()
         done = all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in prompts)
         return done or self.page.locator(_ERROR).count() > 0

@@ -1,0 +1,25 @@
+"""Every chapter in a real page: all cells run, figures are drawn, and nothing is fetched from outside."""
+
+from pathlib import Path
+
+import pytest
+
+from memlab.lab.paths import notebooks_folder
+from tests.e2e.jupyter import Server
+from tests.e2e.lab_page import LabPage
+
+pytestmark = pytest.mark.browser
+CHAPTERS = sorted(notebooks_folder().glob("0[1-9]*.ipynb"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+def test_a_chapter_runs_and_draws_without_the_outside(
+    server: Server, lab_page: LabPage, chapter: Path
+) -> None:
+    lab_page.page.set_viewport_size({"width": 1100, "height": 9000})
+    lab_page.open(server.add_file(chapter))
+    lab_page.run_all()
+    drawn = lab_page.page.locator(".js-plotly-plot .main-svg")
+    drawn.first.wait_for(timeout=30_000)
+    lab_page.picture(f"chapter-{chapter.stem}", ".jp-Notebook")
+    assert lab_page.strangers() == []
