@@ -30,3 +30,6 @@ VSZ, RSS, FAULTS = "#7E6BC4", "#D55E00", "#8A8A8A"
 # for lines that are none of the four types, as those of /proc/meminfo
 LINE_COLOURS = ("#2878BD", "#D55E00", "#2E9E5B", "#A0569E", "#B8860B", "#3A8F85")
 DASHES = ("solid", "dash", "dot", "dashdot")
+
+# text and grid of figures whose ground is the page's: legible on white and on the dark theme
+INK, GRID = "#7A7A7A", "rgba(128,128,128,.25)"

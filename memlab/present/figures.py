@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memlab.model.memory import FOUR_TYPES
-from memlab.present.colours import LINE_COLOURS, TYPE_COLOURS
+from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS
 from memlab.units import MIB, format_bytes
 
 if TYPE_CHECKING:
@@ -115,14 +115,18 @@ def _figure(title: str, y_title: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         title=title,
-        template="plotly",
+        template="plotly_white",
+        font_color=INK,
         height=340,
         margin={"l": 60, "r": 20, "t": 50 if title else 20, "b": 50},
         xaxis_title="seconds since start",
         yaxis_title=y_title,
         legend={"orientation": "h", "y": -0.25},
         paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
     )
+    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
     return figure
 
 

@@ -14,7 +14,7 @@ from memlab.present.colours import VERDICT_COLOURS
 
 _SITE = re.compile(r"\S+ (?P<file>\S+):(?P<line>\d+)")
 _PRE = (
-    "margin:0;padding:8px 0;overflow-x:auto;line-height:1.4;font-size:12.5px;"
+    "margin:0;padding:8px 0;overflow-x:auto;white-space:pre;line-height:1.4;font-size:12.5px;"
     "font-family:var(--jp-code-font-family,monospace);border:1px solid rgba(128,128,128,.4)"
 )
 

@@ -17,7 +17,7 @@ def layout(*rows):
     """Smaps from (start, size, perms, name[, rss kB[, anonymous kB[, flags]]])."""
     blocks = []
     for start, size, perms, name, *more in rows:
-        rss, anonymous, flags = [*more, 0, 0, ""][:3] if len(more) < 3 else more
+        rss, anonymous, flags = [*more, *(0, 0, "")[len(more) :]]
         anonymous = rss if len(more) == 1 and not name.startswith("/") else anonymous
         blocks.append(
             f"{start:x}-{start + size:x} {perms} 00000000 00:01 0 {name}\n"
