@@ -74,9 +74,10 @@ def _built(source: Path) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start together, one compiles
             if not binary.exists():
                 _compile(words, source, binary)
-    except PermissionError as error:
+    except OSError as error:
         raise Denied(
-            f"cannot write {error.filename}", "set XDG_CACHE_HOME to a folder of yours"
+            f"cannot write {error.filename}: {error.strerror}",
+            "set XDG_CACHE_HOME to a folder of yours",
         ) from None
     return binary
 
