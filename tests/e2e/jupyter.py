@@ -126,8 +126,12 @@ class Server:
         return name
 
     def add_file(self, path: Path) -> str:
-        """Copy a notebook of the course; returns its name."""
+        """Copy a notebook of the course and the recordings beside it; returns its name."""
         shutil.copy(path, self.notebooks)
+        if (path.parent / "recordings").is_dir():
+            shutil.copytree(
+                path.parent / "recordings", self.notebooks / "recordings", dirs_exist_ok=True
+            )
         return path.name
 
     def address(self, notebook: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,13 @@ _READY = """() => {
   const kernel = context?.session?.kernel;
   return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
-_ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
+# from the notebook itself: the page shows no number where a cell's source is folded
+_CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+  .filter(cell => cell.cell_type === 'code')
+  .map(cell => ({
+    number: cell.execution_count, state: cell.executionState,
+    errors: cell.getOutputs().filter(o => o.output_type === 'error').map(o => `${o.ename}: ${o.evalue}`),
+  }))"""
 _PLOTS = """() => [...document.querySelectorAll('.memlab-chart')].map(el => ({
   title: el.querySelector('.memlab-title').textContent,
   failed: el.querySelector('.memlab-failed')?.textContent ?? null,
@@ -96,8 +101,8 @@ class LabPage:
     def run_all(self, seconds: float = 90.0) -> None:
         """Run every cell and wait until each has its number; a failing cell fails."""
         self._ask_to_run()
-        wait(self._over, seconds, lambda: f"cells still run: {self.prompts()}")
-        errors = self.page.locator(_ERROR).all_inner_texts()
+        wait(self._over, seconds, lambda: f"cells still run: {self.cells()}")
+        errors = [error for cell in self.cells() for error in cell["errors"]]
         assert errors == [], "\n".join(errors)
 
     def run(self, code: str) -> None:
@@ -114,25 +119,23 @@ class LabPage:
 
     def _over(self) -> bool:
         """Every cell has its number; or one failed, and the rest was not run."""
-        prompts = self.prompts()
+        cells = self.cells()
+        left = [cell for cell in cells if cell["number"] is None]
         # right after the start JupyterLab may ignore the command, or drop what it had queued:
         # then cells without a number are left and none is running
-        left = "[ ]:" in prompts and "[*]:" not in prompts
-        if left and time.monotonic() > self._asked_to_run + 5:
+        running = any(cell["state"] == "running" for cell in cells)
+        if left and not running and time.monotonic() > self._asked_to_run + 5:
             self._ask_to_run()
-        done = all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in prompts)
-        return done or self.page.locator(_ERROR).count() > 0
+        return not left or any(cell["errors"] for cell in cells)
 
     def dialogs(self) -> list[str]:
         """The text of any dialog that JupyterLab has put over the page."""
         return self.page.locator("dialog.jp-Dialog").all_inner_texts()
 
-    def prompts(self) -> list[str]:
-        """'[ ]:', '[*]:' or '[3]:' of each code cell."""
-        return [
-            text.strip()
-            for text in self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
-        ]
+    def cells(self) -> list[dict[str, Any]]:
+        """The code cells: the number that each got (None: not run yet), its state, its errors."""
+        found: list[dict[str, Any]] = self.page.evaluate(_CELLS)
+        return found
 
     def charts(self) -> list[dict[str, Any]]:
         """What each live chart on the page has: title, legend, traces with their points."""

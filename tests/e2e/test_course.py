@@ -23,3 +23,9 @@ def test_a_chapter_runs_and_draws_without_the_outside(
     drawn.first.wait_for(timeout=30_000)
     lab_page.picture(f"chapter-{chapter.stem}", ".jp-Notebook")
     assert lab_page.strangers() == []
+
+
+def test_a_failing_cell_fails_the_page(server: Server, lab_page: LabPage) -> None:
+    lab_page.open(server.add("failing.ipynb", "x = 1", "1 / 0", "y = 2"))
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        lab_page.run_all()
