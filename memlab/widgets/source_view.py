@@ -22,16 +22,17 @@ _PRE = (
 class SourceView(widgets.HTML):  # type: ignore[misc]
     """The source of a leaker with line numbers.
 
-    `site` is what a ledger says ("leak heap.c:17"): that line is marked. Raises Unsupported
-    for a leaker or a language that there is not, ValueError for a site of another file.
+    `site` is what a ledger says ("leak heap.c:17"): that line is marked, and only `around`
+    lines on either side are shown. Raises Unsupported for a leaker or a language that there
+    is not, ValueError for a site of another file.
     """
 
-    def __init__(self, name: str, lang: str = "c", site: str = "") -> None:
+    def __init__(self, name: str, lang: str = "c", site: str = "", around: int = 6) -> None:
         leaker = get(name)
         self._file = leaker.path(lang).name
         self._source = leaker.source(lang)
         self.line = _line_of(site, self._file) if site else None
-        super().__init__(source_html(self._file, self._source, self.line))
+        super().__init__(source_html(self._file, self._source, self.line, around))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """With the text beside the widget, for a saved notebook without a kernel."""
@@ -41,11 +42,13 @@ class SourceView(widgets.HTML):  # type: ignore[misc]
         return bundle
 
 
-def source_html(file: str, source: str, marked: int | None = None) -> str:
-    """A source text as HTML; line `marked` (from 1) has a bar and a tint."""
+def source_html(file: str, source: str, marked: int | None = None, around: int = 6) -> str:
+    """A source text as HTML; of a `marked` line (from 1), which has a bar and a tint, the vicinity."""
     colour = VERDICT_COLOURS[Verdict.LEAK]
     lines = []
     for number, line in enumerate(source.rstrip("\n").split("\n"), start=1):
+        if marked and abs(number - marked) > around:
+            continue
         bar, tint = (colour, f"{colour}30") if number == marked else ("transparent", "transparent")
         lines.append(
             f'<span style="display:inline-block;min-width:100%;box-sizing:border-box;'

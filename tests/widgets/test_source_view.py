@@ -53,3 +53,13 @@ def test_a_site_of_another_file_is_refused(site: str) -> None:
 def test_an_unknown_language_is_refused_by_name() -> None:
     with pytest.raises(Unsupported, match="cobol"):
         SourceView("heap", "cobol")
+
+
+def test_around_the_line_that_leaks_only_its_vicinity_is_shown() -> None:
+    text = "\n".join(f"line{n}" for n in range(1, 31))
+    assert re.findall(r"line\d+", source_html("a.c", text, 10, around=1)) == [
+        "line9",
+        "line10",
+        "line11",
+    ]
+    assert len(re.findall(r"line\d+", source_html("a.c", text))) == 30
