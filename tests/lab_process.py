@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from memlab.procfs import status
+from memlab.procfs.host import Host
 from tests.waiting import until
 
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:(\d+))/lab/tree/(\S+)\?token=(\S+)")
@@ -104,11 +106,15 @@ class LabProcess:
         assert status == 201, body
         kernel = json.loads(body)["id"]
 
-        def running() -> list[psutil.Process]:
+        def ready() -> list[psutil.Process]:
             children = psutil.Process(self.process.pid).children(recursive=True)
-            return [child for child in children if any(kernel in word for word in words(child))]
+            return [
+                child
+                for child in children
+                if any(kernel in word for word in words(child)) and ignores_interrupts(child.pid)
+            ]
 
-        return until(running)[0]
+        return until(ready, 60)[0]
 
 
 def words(process: psutil.Process) -> list[str]:
@@ -117,3 +123,9 @@ def words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def ignores_interrupts(pid: int) -> bool:
+    """A kernel does so from when it is made until it runs a cell (ipykernel, init_signal)."""
+    mask = int(status.read(Host(), pid).others["sig_ign"], 16)
+    return bool(mask >> (signal.SIGINT - 1) & 1)

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memlab.lab.jupyter import Address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
         if not kept:
             print("your home cannot be written: settings end with this run", file=sys.stderr)
         server = Server(course.folder, notebook, args.port, has_display() and not args.no_browser)
-        print(f"\n    {server.address.url}\n", flush=True)
-        print("Open this address in a browser of this machine. Ctrl-C ends it.", flush=True)
-        server.run()
+        server.run(_announce)
     return 0
+
+
+def _announce(address: Address) -> None:
+    print(f"\n    {address.url}\n")
+    print("Open this address in a browser of this machine. Ctrl-C ends it.", flush=True)
 
 
 def _port(text: str) -> int:

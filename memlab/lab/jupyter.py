@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ from memlab.errors import MemlabError, Unsupported
 
 ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8888
+# a kernel that does not end by itself is killed after 2 s (below); the rest takes less than one
+PATIENCE_SECONDS = 8
 # variables of the user's that would bring in other kernels, settings or a token that is known
 _FOREIGN = ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_TOKEN_FILE", "JUPYTER_PORT")
 _NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
@@ -57,7 +59,7 @@ class Address:
 
 
 class Server:
-    """JupyterLab over a folder, listening once it is made; `run` serves until a signal ends it."""
+    """JupyterLab over a folder; `run` serves until a signal ends it."""
 
     def __init__(self, folder: Path, notebook: str, port: int | None, browser: bool) -> None:
         if port:
@@ -90,19 +92,26 @@ class Server:
         self.address = Address(self._app.port, token, notebook)
         self._stopping = False
 
-    def run(self) -> None:
-        """Serve until SIGINT, SIGTERM or SIGHUP; then end every kernel and terminal."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    def run(self, announce: Callable[[Address], None]) -> None:
+        """Serve until SIGINT, SIGTERM or SIGHUP; then end every kernel and terminal.
+
+        `announce` is called once the address answers.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
             signal.signal(number, self._stop)
+        # the socket is bound by a callback that is queued already, so this one comes after it
+        self._app.io_loop.add_callback(announce, self.address)
         self._app.start()
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        if self._stopping:  # asked twice: no more patience
+        if self._stopping:  # asked twice, or it takes too long: no more patience
             for child in psutil.Process().children(recursive=True):
                 child.kill()
             os._exit(128 + number)
         self._stopping = True
-        self._app.stop(from_signal=True)
+        signal.alarm(PATIENCE_SECONDS)
+        # not from here: Jupyter's own stop is not safe in a signal handler
+        self._app.io_loop.add_callback_from_signal(self._app.stop)
 
 
 @contextmanager
