@@ -48,7 +48,10 @@ def _rooms(recording: Recording, account: Account, found: Trend) -> Iterator[tup
     if machine is not None and machine.mem_available is not None:
         yield "the machine's available memory", machine.mem_available + (machine.swap_free or 0)
     if limits.get("cgroup_limit") is not None and limits.get("cgroup_usage") is not None:
-        yield "the memory limit of its cgroup", limits["cgroup_limit"] - limits["cgroup_usage"] - found.growth
+        yield (
+            "the memory limit of its cgroup",
+            limits["cgroup_limit"] - limits["cgroup_usage"] - found.growth,
+        )
     if account.pattern is Pattern.TMPFS:
         for sample in reversed(recording.samples):
             if sample.tmpfs_mounts:

@@ -134,7 +134,8 @@ def test_leak_passes_the_leakers_lines_on_and_commands_in():
 def test_ctrl_c_ends_a_leak_in_order():
     process = subprocess.Popen(
         [sys.executable, "-m", "memlab.cli.main", "leak", "tmpfs", "--rate", "1/s"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     ready = {}
     while ready.get("event") != "ready":
