@@ -13,7 +13,7 @@ from memlab.model.diagnosis import Diagnosis, Finding, Verdict
 from memlab.model.recording import Recording
 from memlab.observe.live import LiveRecorder
 from memlab.present.colours import VERDICT_COLOURS
-from memlab.units import format_bytes, format_rate, format_seconds
+from memlab.units import KIB, format_bytes, format_rate, format_seconds
 
 _WORDS = {
     Verdict.LEAK: "leak",
@@ -92,7 +92,7 @@ def _finding_html(finding: Finding) -> str:
     ]
     if finding.step is not None:
         period = format_seconds(finding.step.period_seconds)
-        rows.append(("steps", f"{format_bytes(finding.step.bytes)} every {period}"))
+        rows.append(("steps", f"{finding.step.bytes // KIB:,} kB every {period}"))
     rows += [("evidence", escape(sentence)) for sentence in finding.evidence]
     if finding.forecast is not None:
         rows.append(("forecast", escape(finding.forecast.sentence)))
