@@ -47,7 +47,7 @@ $(RUN): pyproject.toml constraints.txt | $(PY)
 
 $(TESTS): $(RUN)
 	@echo "installing what the tests need ..."
-	@$(PIP) --editable '.[test,dev]'
+	@$(PIP) --quiet --editable '.[test,dev]'
 	@touch $@
 
 test-setup: $(TESTS) system
@@ -78,8 +78,8 @@ test: test-setup ## run every check: lint, types, tests, notebooks, browser, pac
 	printf 'stages: %d passed, %d failed\n' $$passed $$failed; [ $$failed = 0 ]
 
 lint: $(TESTS) ## style of code and notebooks
-	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 
 types: $(TESTS) ## mypy --strict over memlab/
 	$(PY) -m mypy

@@ -8,6 +8,7 @@ and never overwrites what you changed there. Ctrl-C ends it with everything it s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     course = open_course(args.notebooks)
     notebook = first_notebook(course)
     if course.written:
-        print(f"{len(course.written)} files copied into {course.folder}")
+        print(f"copied into {course.folder}: {', '.join(course.written)}")
     if course.kept:
         print(f"left as you changed them: {', '.join(course.kept)}", file=sys.stderr)
     with settings() as kept:
@@ -45,7 +46,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _announce(address: Address) -> None:
     print(f"\n    {address.url}\n")
-    print("Open this address in a browser of this machine. Ctrl-C ends it.", flush=True)
+    print("Open this address in a browser of this machine. Ctrl-C ends it.")
+    if os.environ.get("SSH_CONNECTION"):
+        forward = f"ssh -L {address.port}:127.0.0.1:{address.port} …"
+        print(f"You are logged in by ssh: on your own machine type {forward}, and open it there.")
+    sys.stdout.flush()
 
 
 def _port(text: str) -> int:

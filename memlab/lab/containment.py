@@ -1,4 +1,4 @@
-"""How much a leaker may take, what holds it there, and when it is refused.
+"""How much a leaker may take, and when it is refused: figures, and a thin reading of the machine.
 
 Three fences stand one behind the other: the leaker's own cap, a kernel limit (a memory cgroup
 where one may be made, RLIMIT_AS always), and the supervisor, which looks ten times a second.
@@ -6,15 +6,17 @@ where one may be made, RLIMIT_AS always), and the supervisor, which looks ten ti
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from memlab.errors import MemlabError, Refused
 from memlab.procfs import cgroup, meminfo
 from memlab.procfs.host import Host
-from memlab.units import GIB, KIB, MIB, format_bytes
+from memlab.units import GIB, KIB, MIB, PAGE_BYTES, format_bytes
 
 # What the program takes beside its leak: a Python interpreter is 15 MiB, page tables and kernel
 # memory that a cgroup counts come on top; four times that is no danger to anybody.
@@ -22,7 +24,8 @@ MARGIN = 64 * MIB
 # Address space that a program maps and never touches: libraries, locale archives, one malloc
 # arena of 64 MiB for each of two threads.
 VIRTUAL_MARGIN = 256 * MIB
-# What a forgotten thread keeps in memory: two or three pages of stack and two of page tables.
+# What a thread that is kept has in memory: two or three pages of stack and thread descriptor,
+# two of page tables, and what the kernel keeps. Up to 19.9 kB were charged to a cgroup for each.
 RESIDENT_PER_STACK = 32 * KIB
 
 
@@ -37,21 +40,44 @@ class Need:
 
 @dataclass(frozen=True)
 class Room:
-    """What the machine can bear: bytes; None where there is no such limit."""
+    """What the machine can bear, in bytes; None where there is no such limit.
+
+    outstanding: what other runs were promised and have not taken yet.
+    """
 
     total: int
     available: int
     cgroup: int | None = None
     tmpfs: int | None = None
+    outstanding: int = 0
 
 
-def need_of(cap: int, basis: str, chunk: int, touch: float, on_tmpfs: bool = False) -> Need:
-    """What a leaker may take: `cap` in its `basis`, with chunks of which a share is touched."""
-    if basis == "virtual":
-        stacks = -(-cap // chunk) * RESIDENT_PER_STACK
-        return Need(min(cap, int(cap * touch) + stacks) + MARGIN, cap + cap // 8 + VIRTUAL_MARGIN)
-    virtual = int(cap / touch) if touch else cap
-    return Need(cap + MARGIN, virtual + VIRTUAL_MARGIN, cap if on_tmpfs else 0)
+def need_of(
+    cap: int,
+    basis: str,
+    chunk: int,
+    touched: int,
+    overhead: int = 0,
+    on_tmpfs: bool = False,
+    is_stack: bool = False,
+) -> Need:
+    """What a leaker may take: `cap` in its `basis`, in chunks of which `touched` bytes are written.
+
+    `overhead` is what allocator and kernel add to each chunk. A page is touched as a whole, so
+    a chunk of 64 KiB with one byte touched takes 4 KiB.
+    """
+    pages = -(-touched // PAGE_BYTES) * PAGE_BYTES
+    resident_each = RESIDENT_PER_STACK if is_stack else min(chunk, pages) + overhead
+    chunks = -(-cap // (chunk if basis == "virtual" else max(touched, 1)))
+    # mmap gives whole pages, malloc may give a few bytes more
+    virtual = chunks * (chunk + overhead + PAGE_BYTES)
+    # page tables: 8 bytes for each page of address space, worst where one page in 512 is touched
+    tables = virtual // 512 if touched else 0
+    return Need(
+        resident=chunks * resident_each + tables + MARGIN,
+        virtual=virtual + VIRTUAL_MARGIN,
+        tmpfs=cap if on_tmpfs else 0,
+    )
 
 
 def refusal(need: Need, room: Room) -> str | None:
@@ -61,29 +87,34 @@ def refusal(need: Need, room: Room) -> str | None:
     would begin to push others out.
     """
     reserve = max(GIB // 4, room.total // 10)
-    if need.resident + reserve > room.available:
+    if need.resident + room.outstanding + reserve > room.available:
+        others = (
+            f", and {format_bytes(room.outstanding)} are promised to leakers that run"
+            if room.outstanding
+            else ""
+        )
         return (
             f"it may take {format_bytes(need.resident)}, and of {format_bytes(room.available)} available "
-            f"memory {format_bytes(reserve)} are kept free"
+            f"memory {format_bytes(reserve)} are kept free{others}"
         )
-    if room.cgroup is not None and need.resident > room.cgroup:
+    if room.cgroup is not None and need.resident + room.outstanding > room.cgroup:
         return (
             f"it may take {format_bytes(need.resident)}, and the memory cgroup we run in has room for "
-            f"{format_bytes(room.cgroup)}"
+            f"{format_bytes(max(0, room.cgroup - room.outstanding))}"
         )
     if room.tmpfs is not None and need.tmpfs > room.tmpfs:
         return f"it may write {format_bytes(need.tmpfs)}, and /dev/shm has {format_bytes(room.tmpfs)} free"
     return None
 
 
-def refuse_what_hurts(need: Need, host: Host | None = None) -> None:
+def refuse_what_hurts(need: Need, outstanding: int = 0, host: Host | None = None) -> None:
     """Raise Refused when this machine, as it is now, could not bear it."""
-    why = refusal(need, room_of(host or Host()))
+    why = refusal(need, room_of(host or Host(), outstanding))
     if why:
         raise Refused(f"refused, to keep this machine safe: {why}", "choose a smaller --cap")
 
 
-def room_of(host: Host) -> Room:
+def room_of(host: Host, outstanding: int = 0) -> Room:
     """What this machine can bear now."""
     machine = meminfo.read(host)
     room = None
@@ -95,20 +126,41 @@ def room_of(host: Host) -> Room:
         shm = host.statvfs("/dev/shm")
         tmpfs = shm.block_bytes * shm.free_blocks
     available = machine.mem_available if machine.mem_available is not None else machine.mem_free
-    return Room(machine.mem_total, available, room, tmpfs)
+    return Room(machine.mem_total, available, room, tmpfs, outstanding)
 
 
-def make_group(run_id: str, limit: int) -> tuple[str | None, str]:
-    """Make a memory cgroup below our own with this limit; (folder, "") or (None, why not)."""
+def make_group(
+    run_id: str, limit: int, announce: Callable[[str], object] = lambda folder: None
+) -> tuple[str | None, str]:
+    """Make a memory cgroup with this limit; (folder, "") or (None, why not).
+
+    `announce` hears the folder before it is made: who dies in between has left a note of it.
+    """
     try:
-        parent, version = cgroup.memory_folder(Host())
+        own, version = cgroup.memory_folder(Host())
     except MemlabError as error:
         return None, str(error)
-    folder = f"{parent}/memlab-{run_id}"
+    # In version 2 a group with processes cannot hand the controller down to children (the rule
+    # of no internal processes, cgroup-v2.rst), but the group above ours does: that is why ours
+    # has it. A sibling then is bound by all that binds us but our own group's limit.
+    parents = [own] if version == 1 else [own, str(PurePosixPath(own).parent)]
+    why = ""
+    for parent in parents:
+        folder = f"{parent}/memlab-{run_id}"
+        announce(folder)
+        refused = _make_one(folder, version, limit)
+        if not refused:
+            return folder, ""
+        why = why or f"no child group may be made in {parent}: {refused}"
+    return None, why
+
+
+def _make_one(folder: str, version: int, limit: int) -> str:
+    """Make this group, set its limit and try whether a process may move there; "" or why not."""
     try:
         os.mkdir(folder)
     except OSError as error:
-        return None, f"no child group may be made in {parent}: {error.strerror}"
+        return error.strerror or str(error)
     try:
         if version == 1:
             Path(folder, "memory.limit_in_bytes").write_text(str(limit))
@@ -118,13 +170,26 @@ def make_group(run_id: str, limit: int) -> tuple[str | None, str]:
             Path(folder, "memory.max").write_text(str(limit))
             with suppress(OSError):
                 Path(folder, "memory.swap.max").write_text("0")
+            _try_to_join(folder)
     except OSError as error:
-        os.rmdir(folder)
-        return (
-            None,
-            f"the memory controller is not handed down to children of {parent}: {error.strerror}",
-        )
-    return folder, ""
+        with suppress(OSError):
+            os.rmdir(folder)
+        return error.strerror or str(error)
+    return ""
+
+
+def _try_to_join(folder: str) -> None:
+    """Raise OSError when a process of ours may not move there: who may is not in the mode bits."""
+    child = os.fork()
+    if child == 0:
+        try:
+            join_group(folder)
+        except OSError as error:
+            os._exit(error.errno or errno.EIO)
+        os._exit(0)
+    refused = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if refused:
+        raise OSError(refused, os.strerror(refused))
 
 
 def join_group(folder: str) -> None:

@@ -2,136 +2,104 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
-import threading
-import time
 import weakref
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from memlab.errors import Gone, MemlabError, Refused, Unsupported
 from memlab.lab.build import program
-from memlab.lab.containment import need_of, refuse_what_hurts
+from memlab.lab.containment import refuse_what_hurts
+from memlab.lab.events import Event, Events, why_it_ended
+from memlab.lab.options import Options, Size, check, rate_argument
+from memlab.lab.processes import start_time
 from memlab.lab.registry import Leaker, get
-from memlab.lab.runs import new_id
-from memlab.lab.supervisor import Spec, start_time
+from memlab.lab.runs import new_id, outstanding
+from memlab.lab.supervisor import Spec, guard_argv
 from memlab.lab.sweep import sweep
-from memlab.units import MIB, PAGE_BYTES, Rate, parse_bytes, parse_rate
+from memlab.units import Rate
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
-KEPT_EVENTS = 10_000
-
-Event = dict[str, Any]
-Size = int | str
 
 
-def start(name: str, lang: str = "c", **options: Any) -> Experiment:
+def start(
+    name: str,
+    lang: str = "c",
+    *,
+    rate: Rate | str | float | None = None,
+    chunk: Size | None = None,
+    stack_size: Size | None = None,
+    step: int | None = None,
+    count: int | None = None,
+    cap: Size | None = None,
+    cap_basis: str | None = None,
+    touch: float | None = None,
+    duration: float | str | None = None,
+    control: bool = False,
+    paused: bool = False,
+) -> Experiment:
     """Start a leaker; returns when it is ready.
 
-    Options, as people write them or as numbers: `rate` ("2MiB/s", "4/s"), `chunk`, `stack_size`,
-    `step`, `count`, `cap`, `cap_basis`, `touch`, `duration`, `control`, `paused`. Raises
-    Unsupported for an unknown leaker, Refused for options it does not take and for what would
-    put the machine in danger.
+    Options are written as people write them ("2MiB/s", "64KiB") or as numbers: bytes, seconds,
+    events per second; None leaves the leaker's own default (leakers/manifest.toml). Raises
+    Unsupported for an unknown leaker, Refused for what makes no sense and for what would put the
+    machine in danger.
     """
+    asked = {
+        "rate": rate, "chunk": chunk, "stack_size": stack_size, "step": step, "count": count,
+        "cap": cap, "cap_basis": cap_basis, "touch": touch, "duration": duration,
+        "control": control, "paused": paused,
+    }  # fmt: skip
     leaker = get(name)
-    argv = [*program(name, lang), *arguments(options)]
+    options = check(leaker, asked)
+    argv = [*program(name, lang), *options.arguments]
     sweep()
-    guard = spawn(leaker, argv, options)
-    experiment = Experiment(leaker, lang, guard)
+    experiment = Experiment(leaker, lang, spawn_guard(argv, options))
     try:
-        experiment.wait(lambda: experiment.ready, READY_SECONDS)
+        experiment.wait(lambda: experiment.ready and experiment.box, READY_SECONDS)
     except BaseException:
         experiment.kill()
         raise
     return experiment
 
 
-def arguments(options: dict[str, Any]) -> list[str]:
-    """`{"rate": "4/s", "control": True}` as a leaker's command line; None and False are left out."""
-    words = []
-    for name, value in options.items():
-        if value is True:
-            words.append("--" + name.replace("_", "-"))
-        elif value is not None and value is not False:
-            if isinstance(value, Rate):
-                in_events = value.events_per_second is not None
-                value = (
-                    f"{value.events_per_second}/s"
-                    if in_events
-                    else f"{value.bytes_per_second:.3f}b/s"
-                )
-            words += ["--" + name.replace("_", "-"), str(value)]
-    return words
+def spawn(leaker: Leaker, argv: list[str], options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    """Start a program of any argv in the box that `leaker` would get with these options."""
+    return spawn_guard(argv, check(leaker, options))
 
 
-def spawn(leaker: Leaker, argv: list[str], options: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """Start guard, supervisor and leaker. stdin is the control channel, stdout the events."""
+def spawn_guard(argv: list[str], options: Options) -> subprocess.Popen[bytes]:
+    """Start guard, supervisor and program. stdin is the control channel, stdout the events.
+
+    Raises Refused when the machine could not bear it, Unsupported without pidfd (Linux 5.3).
+    """
     try:
-        cap = _size(options.get("cap"), leaker.cap_bytes)
-        chunk = _size(options.get("stack_size") or options.get("chunk"), leaker.chunk_bytes)
-        if isinstance(options.get("rate"), str):
-            parse_rate(options["rate"])
-    except ValueError as error:
-        raise Refused(str(error)) from None
-    basis = options.get("cap_basis") or leaker.cap_basis
-    touch = 0.0 if leaker.basis == "virtual" else float(options.get("touch") or 1.0)
-    need = need_of(cap, basis, max(chunk, PAGE_BYTES), touch, leaker.pattern == "tmpfs")
-    refuse_what_hurts(need)
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError) as error:
+        raise Unsupported(
+            f"no process can be watched by pidfd here ({error})", "the lab needs Linux 5.3 or later"
+        ) from None
+    refuse_what_hurts(options.need, outstanding())
     spec = Spec(
         run_id=new_id(),
         argv=argv,
         caller=os.getpid(),
         caller_start=start_time(os.getpid()),
-        resident=need.resident,
-        virtual=need.virtual,
-        file_size=cap + MIB,
+        resident=options.need.resident,
+        virtual=options.need.virtual,
+        file_size=options.file_bytes,
     )
     return subprocess.Popen(
-        [sys.executable, "-m", "memlab.lab.supervisor", json.dumps(asdict(spec))],
+        guard_argv(spec),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,  # a complaint of Python's own must not get lost
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C is for the caller: it tells us to stop in its own way
     )
-
-
-def _size(value: Size | None, default: int) -> int:
-    if value is None:
-        return default
-    size = parse_bytes(value) if isinstance(value, str) else value
-    if size < 1:
-        raise ValueError(f"a size of {size} makes no sense: it must be more than zero")
-    return size
-
-
-class _Feed:
-    """The events of a run, read by a thread that does not keep the experiment alive."""
-
-    def __init__(self, guard: subprocess.Popen[bytes]) -> None:
-        self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
-        self.changed = threading.Condition()
-        self.over = False
-        self._stdout = guard.stdout
-        threading.Thread(target=self._read, name="memlab-events", daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._stdout is not None
-        with self._stdout:
-            for line in self._stdout:
-                with suppress(ValueError):
-                    event = json.loads(line)
-                    with self.changed:
-                        self.events.append(event)
-                        self.changed.notify_all()
-        with self.changed:
-            self.over = True
-            self.changed.notify_all()
 
 
 class Experiment:
@@ -141,46 +109,46 @@ class Experiment:
         self.leaker = leaker
         self.lang = lang
         self._guard = guard
-        self._feed = _Feed(guard)
-        self._finalizer = weakref.finalize(self, _end, guard)
+        self._events = Events(guard)
+        self._finalizer = weakref.finalize(self, _end, guard, os.getpid())
 
     @property
     def events(self) -> list[Event]:
-        """What leaker and supervisor said so far (the last 10,000 lines)."""
-        with self._feed.changed:
-            return list(self._feed.events)
+        """What leaker and supervisor said so far; of ledger lines the last 10,000."""
+        return self._events.all()
 
     @property
     def ledger(self) -> list[Event]:
         """The leaker's own account: t (monotonic seconds), leaked_bytes, touched_bytes, count."""
-        return [event for event in self.events if event.get("event") == "ledger"]
+        return self._events.ledger()
 
     @property
     def ready(self) -> Event | None:
         """What the leaker said when it was ready: its pid and its options."""
-        return self._last("ready")
+        return self._events.last("ready")
 
     @property
     def pid(self) -> int:
-        """The leaker's pid."""
-        assert self.ready is not None
+        """The leaker's pid. Raises Gone when it ended without being ready."""
+        if self.ready is None:
+            raise self._end_as_error()
         return int(self.ready["pid"])
 
     @property
     def alive(self) -> bool:
         """Whether anything of it still runs; false only when everything has been cleaned."""
-        return not self._feed.over
+        return not self._events.over
 
     @property
     def holding(self) -> str | None:
         """Why it has stopped leaking ("cap", "count", "refused"), or None while it leaks."""
-        event = self._last("hold")
+        event = self._events.last("hold")
         return None if event is None else str(event["reason"])
 
     @property
     def box(self) -> Event | None:
         """What holds it: limits, the cgroup, or why there is none."""
-        return self._last("box")
+        return self._events.last("box")
 
     def pause(self) -> None:
         """Leak no more until `resume`."""
@@ -190,45 +158,56 @@ class Experiment:
         """Leak on."""
         self._send("resume")
 
-    def set_rate(self, rate: str) -> None:
+    def set_rate(self, rate: Rate | str | float) -> None:
         """Leak at another rate: "2MiB/s" or "4/s". Raises Refused on what is no rate."""
-        try:
-            parse_rate(rate)
-        except ValueError as error:
-            raise Refused(str(error)) from None
-        self._send(f"rate {rate}")
+        self._send(f"rate {rate_argument(rate)}")
 
-    def step(self, events: int = 1) -> Event:
-        """Leak that many events now, also while paused; returns the ledger line that says so."""
-        said = len(self.ledger)
+    def step(self, events: int = 1, seconds: float = READY_SECONDS) -> Event:
+        """Leak that many events now, also while paused; wait for them at most `seconds`.
+
+        Returns the ledger line that has them, or, when the leaker holds before, the one that
+        says how far it came.
+        """
+        if events < 1:
+            raise Refused(f"step {events}", "write a whole number above zero")
+        said, before = self._events.said, self._count()
         self._send(f"step {events}")
-        self.wait(lambda: len(self.ledger) > said, READY_SECONDS)
-        return self.ledger[-1]
+        target = before + events * int((self.ready or {}).get("step", 1))
+        answers: list[Event] = []
+
+        def done() -> bool:
+            answers[:] = self._events.ledger_since(said)
+            return bool(answers) and (bool(self.holding) or answers[-1]["count"] >= target)
+
+        self.wait(done, seconds)
+        return answers[-1]
+
+    def _count(self) -> int:
+        line = self._events.last("ledger")
+        return int(line["count"]) if line else 0
 
     def stop(self) -> None:
         """End it; returns when nothing of it is left."""
-        with suppress(Gone):
+        with suppress(MemlabError):
             self._send("stop")
         if not self._over_within(STOP_SECONDS):
             self.kill()
-        self._bury()
+        self._close()
 
     def kill(self) -> None:
         """End it at once, without a last word; returns when nothing of it is left."""
-        with suppress(ProcessLookupError):
-            self._guard.terminate()
-        if not self._over_within(STOP_SECONDS):
-            raise MemlabError(
-                f"the guard {self._guard.pid} does not end",
-                f"end it by hand: kill -9 {self._guard.pid}",
-            )
-        self._bury()
+        for end in (self._guard.terminate, self._guard.kill):  # or the supervisor does the rest
+            end()
+            if self._over_within(STOP_SECONDS):
+                return self._close()
+        raise MemlabError(
+            f"what guard {self._guard.pid} started does not end",
+            "a process in state D ends when its device answers; see ps",
+        )
 
-    def _bury(self) -> None:
+    def _close(self) -> None:
         assert self._guard.stdin is not None
-        with suppress(BrokenPipeError):
-            self._guard.stdin.close()
-        self._guard.wait()
+        self._guard.stdin.close()
 
     def wait(self, predicate: Callable[[], Any], seconds: float = READY_SECONDS) -> None:
         """Wait until something is true, looking at each event.
@@ -236,43 +215,33 @@ class Experiment:
         Raises Gone (or Refused with the leaker's own words) when the leaker ends before, and
         Unsupported when the time is over.
         """
-        deadline = time.monotonic() + seconds
-        while not predicate():
-            with self._feed.changed:
-                if self._feed.over:
-                    raise self._end_as_error()
-                if time.monotonic() > deadline:
-                    raise Unsupported(f"{self.leaker.name} did not answer within {seconds:.0f} s")
-                self._feed.changed.wait(0.1)
+        if self._events.wait_until(predicate, seconds):
+            return
+        if self._events.over:
+            raise self._end_as_error()
+        raise Unsupported(
+            f"{self.leaker.name} did not do what was awaited within {seconds:g} s",
+            "the machine may be busy: wait longer",
+        )
 
     def _over_within(self, seconds: float) -> bool:
-        with self._feed.changed:
-            return self._feed.changed.wait_for(lambda: self._feed.over, seconds)
-
-    def _last(self, kind: str) -> Event | None:
-        return next((event for event in reversed(self.events) if event.get("event") == kind), None)
+        return self._events.wait_until(lambda: self._events.over, seconds)
 
     def _send(self, command: str) -> None:
         assert self._guard.stdin is not None
         try:
             self._guard.stdin.write(command.encode() + b"\n")
-            self._guard.stdin.flush()
         except (BrokenPipeError, ValueError):
+            self._over_within(STOP_SECONDS)  # why it ended is being said
             raise self._end_as_error() from None
 
     def _end_as_error(self) -> MemlabError:
-        """Why it ended: in the leaker's own words where it refused its options."""
-        for kind in ("failed", "killed", "exit"):
-            event = self._last(kind)
-            if event is None:
-                continue
-            if kind == "exit" and event.get("stderr"):
-                return Refused(event["stderr"])
-            said = (
-                event.get("message") or event.get("reason") or f"exit status {event.get('status')}"
-            )
-            return Gone(f"{self.leaker.name} has ended ({said})")
-        return Gone(f"{self.leaker.name} has ended")
+        name = self.leaker.name
+        why = why_it_ended(name, self._events.last)
+        if why is not None:
+            return why
+        stray = self._events.stray
+        return Gone(f"{name} has ended" + (f" ({stray})" if stray else ""))
 
     def __enter__(self) -> Experiment:
         return self
@@ -281,9 +250,12 @@ class Experiment:
         self.stop()
 
 
-def _end(guard: subprocess.Popen[bytes]) -> None:
-    """For an experiment that nobody refers to any more: the guard does the rest."""
-    with suppress(OSError):
+def _end(guard: subprocess.Popen[bytes], owner: int) -> None:
+    """For an experiment that nobody refers to any more: the guard does the rest.
+
+    A process that the caller forked has a copy of the experiment, which is not its to end.
+    """
+    if os.getpid() == owner:
         guard.terminate()
         assert guard.stdin is not None
         guard.stdin.close()

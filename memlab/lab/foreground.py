@@ -11,9 +11,10 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from memlab.errors import Gone, MemlabError, Refused
 from memlab.lab.build import program
-from memlab.lab.experiment import STOP_SECONDS, arguments, spawn
+from memlab.lab.events import Event, why_it_ended
+from memlab.lab.experiment import STOP_SECONDS, spawn_guard
+from memlab.lab.options import check
 from memlab.lab.registry import get
 from memlab.lab.sweep import sweep
 
@@ -22,49 +23,95 @@ def run_in_foreground(name: str, lang: str, options: dict[str, Any]) -> int:
     """Run until the leaker ends or Ctrl-C; returns 0.
 
     Raises Refused with the leaker's own words when it does not take its options, Gone when it
-    was killed for breaking out of its box.
+    was killed.
     """
     leaker = get(name)
-    argv = [*program(name, lang), *arguments(options)]
+    checked = check(leaker, options)
+    argv = [*program(name, lang), *checked.arguments]
     for sentence in sweep():
         print(f"memlab leak: {sentence}", file=sys.stderr)
     # in the background of a terminal, reading from it would stop us: then nobody types anyway
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    guard = spawn(leaker, argv, options)
+    passing = _Passing(spawn_guard(argv, checked))
     try:
-        return _pass_through(guard)
+        passing.pass_lines()
     except KeyboardInterrupt:
-        with suppress(OSError):
-            _send(guard, b"stop\n")
-        return _pass_through(guard, seconds=STOP_SECONDS)
+        passing.command(b"stop\n")
+        passing.pass_lines(STOP_SECONDS)
     finally:
-        with suppress(OSError):
-            guard.terminate()
-        guard.wait()
-
-
-def _pass_through(guard: subprocess.Popen[bytes], seconds: float | None = None) -> int:
-    """Copy lines both ways until the last of the run's processes has closed its end."""
-    assert guard.stdout is not None
-    channels, pending, error = [guard.stdout.fileno(), *_own_stdin()], b"", None
-    while True:
-        ready, _, _ = select.select(channels, [], [], seconds)
-        if not ready:
-            return 0
-        if 0 in ready and not _forward_command(guard):
-            channels.remove(0)
-        if guard.stdout.fileno() in ready:
-            text = os.read(guard.stdout.fileno(), 65536)
-            if not text:
-                break
-            *lines, pending = (pending + text).split(b"\n")
-            for line in lines:
-                sys.stdout.buffer.write(line + b"\n")
-                error = _as_error(json.loads(line)) or error
-            sys.stdout.buffer.flush()
+        passing.end()
+    error = why_it_ended(name, passing.last.get)
     if error is not None:
         raise error
     return 0
+
+
+class _Passing:
+    """Lines both ways between this process's stdin and stdout and a run."""
+
+    def __init__(self, guard: subprocess.Popen[bytes]) -> None:
+        self._guard = guard
+        self._pending = b""
+        self._channels = [_descriptor(guard.stdout), *_own_stdin()]
+        self.last: dict[str, Event] = {}
+
+    def pass_lines(self, seconds: float | None = None) -> None:
+        """Until the last of the run's processes has closed its end, or nothing came for so long."""
+        said = _descriptor(self._guard.stdout)
+        while True:
+            ready, _, _ = select.select(self._channels, [], [], seconds)
+            if not ready:
+                return
+            if 0 in ready and not self._pass_command():
+                self._channels.remove(0)
+            if said in ready:
+                text = os.read(said, 65536)
+                if not text:
+                    return
+                self._pass_events(text)
+
+    def _pass_events(self, text: bytes) -> None:
+        *lines, self._pending = (self._pending + text).split(b"\n")
+        for line in lines:
+            try:
+                event = json.loads(line)
+                self.last[event["event"]] = event
+            except (ValueError, KeyError, TypeError):
+                sys.stderr.buffer.write(line + b"\n")  # no event: a complaint
+                sys.stderr.flush()
+            else:
+                sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+
+    def _pass_command(self) -> bool:
+        """Pass on what was typed; false at the end of stdin, which is no command."""
+        try:
+            text = os.read(0, 4096)
+        except OSError:
+            return False
+        return bool(text) and self.command(text)
+
+    def command(self, text: bytes) -> bool:
+        """Write to the control channel; false when nobody reads it any more."""
+        try:
+            os.write(_descriptor(self._guard.stdin), text)
+        except OSError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End what is left; returns when everything has been cleaned."""
+        self._guard.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._guard.wait(STOP_SECONDS)
+            return
+        self._guard.kill()  # stopped, perhaps: the supervisor does the rest
+        self._guard.wait()
+
+
+def _descriptor(stream: Any) -> int:
+    descriptor: int = stream.fileno()
+    return descriptor
 
 
 def _own_stdin() -> list[int]:
@@ -73,34 +120,3 @@ def _own_stdin() -> list[int]:
     except (OSError, ValueError):
         return []
     return [0]
-
-
-def _forward_command(guard: subprocess.Popen[bytes]) -> bool:
-    """Pass on what was typed; false at the end of stdin, which is no command."""
-    try:
-        text = os.read(0, 4096)
-    except OSError:
-        return False
-    if not text:
-        return False
-    try:
-        _send(guard, text)
-    except OSError:
-        return False
-    return True
-
-
-def _send(guard: subprocess.Popen[bytes], text: bytes) -> None:
-    assert guard.stdin is not None
-    os.write(guard.stdin.fileno(), text)
-
-
-def _as_error(event: dict[str, Any]) -> MemlabError | None:
-    kind = event.get("event")
-    if kind == "exit" and event.get("status") == 2:
-        return Refused(event.get("stderr") or "the leaker refused its options")
-    if kind == "killed":
-        return Gone(f"the leaker was killed: it broke out of its box ({event.get('reason')})")
-    if kind == "failed":
-        return MemlabError(str(event.get("message")))
-    return None

@@ -1,4 +1,4 @@
-"""What a run leaves in the world, in one folder, and how to take all of it away again.
+"""What a run leaves in the world, named in one folder, and how to take all of it away again.
 
 A run's folder is /dev/shm/memlab-UID-RUN: `record.json` says what else there is (a cgroup), and
 `files/` is where a tmpfs leaker writes. Guard and supervisor hold a lock on the record for as
@@ -10,26 +10,30 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from memlab.lab.processes import descendants
+from memlab.units import PAGE_BYTES
+
 SHM = Path("/dev/shm")
-TAG = "MEMLAB_RUN"  # in the environment of everything that a run starts
+# a record always has this length: rewritten in place by one write, it is whole at any moment
+_RECORD_BYTES = 2048
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its id, its folder, and the memory cgroup made for it (None: none)."""
+    """One run: its id, its folder, the bytes of memory it may take, its cgroup and its leaker's pid."""
 
     id: str
     folder: str
+    resident: int
     cgroup: str | None = None
+    leaker: int | None = None
 
     @property
     def files(self) -> str:
@@ -39,81 +43,101 @@ class Run:
 
 def new_id() -> str:
     """An id that no other run has."""
-    return secrets.token_hex(6)
+    return os.urandom(6).hex()
 
 
-def open_run(run_id: str, cgroup: str | None) -> tuple[Run, int]:
+def places() -> list[Path]:
+    """Where runs have their folders: /dev/shm, or the folder for temporary files without one."""
+    return [SHM, Path(os.environ.get("TMPDIR", "/tmp"))]
+
+
+def open_run(run_id: str, resident: int) -> tuple[Run, int]:
     """Make the folder of a run and lock its record; returns the run and the lock's descriptor.
 
     It gets its name only when it is locked: a sweep never sees it half made.
     """
-    place = SHM if os.access(SHM, os.W_OK) else Path(os.environ.get("TMPDIR", "/tmp"))
-    run = Run(run_id, str(place / f"memlab-{os.getuid()}-{run_id}"), cgroup)
-    half = place / f".memlab-{os.getuid()}-{run_id}"
+    place = next(place for place in places() if os.access(place, os.W_OK))
+    name = f"memlab-{os.getuid()}-{run_id}"
+    run, half = Run(run_id, str(place / name), resident), place / f".{name}"
     half.mkdir(mode=0o700)
-    (half / "files").mkdir(mode=0o700)
-    lock = os.open(half / "record.json", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    os.write(lock, json.dumps(asdict(run)).encode())
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    half.rename(run.folder)
+    try:
+        (half / "files").mkdir(mode=0o700)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        lock = os.open(half / "record.json", flags, 0o600)
+        note(lock, run)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        half.rename(run.folder)
+    except OSError:
+        shutil.rmtree(half, ignore_errors=True)
+        raise
     return run, lock
 
 
-def clean(run: Run) -> None:
-    """Remove the files and the cgroup of a run whose processes have ended. May be called twice."""
-    shutil.rmtree(run.files, ignore_errors=True)
-    if run.cgroup:
-        _remove_group(run.cgroup)
-    shutil.rmtree(run.folder, ignore_errors=True)  # the record goes last
+def note(lock: int, run: Run) -> None:
+    """Write the record anew, through the descriptor that locks it."""
+    os.pwrite(lock, json.dumps(asdict(run)).ljust(_RECORD_BYTES).encode(), 0)
 
 
-def _remove_group(folder: str) -> None:
-    """A group is busy until its last process is buried."""
-    deadline = time.monotonic() + 2
-    while os.path.isdir(folder) and time.monotonic() < deadline:
-        try:
-            os.rmdir(folder)
-        except OSError:
-            time.sleep(0.01)
+def clean(run: Run) -> bool:
+    """Remove files, cgroup and record of a run whose processes have ended; may be called twice.
 
-
-def kill_descendants() -> None:
-    """Kill everything below this process and bury it, until there is nothing left.
-
-    The caller is a subreaper: whose parent has died becomes its child, so that nothing that
-    forked, changed its session or was orphaned gets away.
+    False when its cgroup is still busy: then the record stays, and a later sweep tries again.
     """
+    shutil.rmtree(run.files, ignore_errors=True)
+    if run.cgroup and not _group_removed(run.cgroup):
+        return False
+    shutil.rmtree(run.folder, ignore_errors=True)
+    return True
+
+
+def _group_removed(folder: str, seconds: float = 2.0) -> bool:
+    """A group is busy until its last process is buried."""
+    deadline = time.monotonic() + seconds
     while True:
-        for pid in descendants(os.getpid()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        time.sleep(0.002)
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """The processes below `pid`, as /proc shows them now."""
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return
-    for task in tasks:
         with suppress(OSError):
-            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
-            for child in map(int, text.split()):
-                yield child
-                yield from descendants(child)
+            os.rmdir(folder)
+        if not os.path.isdir(folder):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
 
 
-def tagged(run_id: str) -> Iterator[int]:
-    """Own processes that carry the tag of a run."""
-    wanted = f"{TAG}={run_id}".encode()
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and int(name) != os.getpid():
+def living() -> Iterator[Run]:
+    """The runs of this user whose guard or supervisor lives."""
+    for place in places():
+        for path in place.glob(f"memlab-{os.getuid()}-*/record.json"):
+            with suppress(OSError, ValueError, TypeError), path.open() as record:
+                try:
+                    fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    yield Run(**json.load(record))
+
+
+def outstanding() -> int:
+    """Bytes that the living runs of this user may still take: promised, and not yet missing."""
+    return sum(max(0, run.resident - taken(run)) for run in living())
+
+
+def taken(run: Run) -> int:
+    """Resident bytes of a run's leaker and all below it, and of what it wrote on tmpfs.
+
+    Pages of tmpfs files that it also maps would count twice: of what is shared and what is in
+    files the larger counts. proc(5): statm has size, resident, shared.
+    """
+    private = shared = 0
+    for pid in (run.leaker, *descendants(run.leaker)) if run.leaker else ():
+        with suppress(OSError):
+            resident, shares = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+            private += (resident - shares) * PAGE_BYTES
+            shared += shares * PAGE_BYTES
+    return private + max(shared, _files_bytes(run.files))
+
+
+def _files_bytes(folder: str) -> int:
+    size = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
             with suppress(OSError):
-                if wanted in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
-                    yield int(name)
+                size += os.lstat(os.path.join(path, name)).st_blocks * 512
+    return size

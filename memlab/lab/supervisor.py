@@ -7,8 +7,8 @@ one that is left ends everything below it (both are subreapers, so orphans come 
 removes the run's files and cgroup. The leaker dies with the supervisor by PDEATHSIG; the
 supervisor has one thread only, because that signal comes when the *thread* that forked ends.
 
-Run as `python -m memlab.lab.supervisor SPEC`: stdin is the leaker's control channel, stdout
-carries its lines and ours, and ends when everything is over and cleaned.
+stdin is the leaker's control channel; stdout carries its lines and ours, and ends when
+everything is over and cleaned. The caller gives the guard a session of its own.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ import select
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from memlab.lab import containment
-from memlab.lab.runs import TAG, Run, clean, descendants, kill_descendants, open_run
+from memlab.lab.processes import TAG, kill_descendants, start_time, watch
+from memlab.lab.runs import Run, clean, note, open_run, taken
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LOOK_EVERY = 0.1  # seconds
@@ -47,51 +48,72 @@ class Spec:
     file_size: int
 
 
+def guard_argv(spec: Spec) -> list[str]:
+    """The argv of a guard.
+
+    -I -S: what lies in the working folder, the environment and site-packages is none of its
+    business, and it starts sooner without them.
+    """
+    package = str(Path(__file__).resolve().parents[2])
+    code = (
+        f"import sys; sys.path.append({package!r}); "
+        "from memlab.lab.supervisor import main; main(sys.argv[1])"
+    )
+    return [sys.executable, "-I", "-S", "-c", code, json.dumps(asdict(spec))]
+
+
 def say(**event: Any) -> None:
     """One JSON line in one write; nobody listening is no error."""
     with suppress(BrokenPipeError):
         os.write(1, json.dumps(event, separators=(",", ":")).encode() + b"\n")
 
 
-def start_time(pid: int) -> int:
-    """When a process started, in clock ticks after boot: what makes a pid unique. -1: none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return -1
-    return int(text.rpartition(b")")[2].split()[19])
-
-
-def main() -> NoReturn:
+def main(spec_text: str) -> NoReturn:
     """Be the guard, and fork the supervisor."""
-    spec = Spec(**json.loads(sys.argv[1]))
-    os.setsid()
+    spec, run = Spec(**json.loads(spec_text)), None
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    group, why_not = containment.make_group(spec.run_id, spec.resident)
-    run, _lock = open_run(spec.run_id, group)
-    guard = os.getpid()
+    ends = [_terminated()]
     try:
-        caller = _watch(spec.caller, spec.caller_start)
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ends.append(watch(spec.caller, spec.caller_start))
+        run, lock = open_run(spec.run_id, spec.resident)
+        run, why_not = _with_group(run, lock)
+        guard = os.getpid()
+        guard_start = start_time(guard)
         supervisor = os.fork()
         if supervisor == 0:
-            _supervise(spec, run, guard, why_not)
+            _supervise(spec, run, lock, why_not, (guard, guard_start))
+        ends.append(watch(supervisor))
         _drop_stdin()
-        _wait_for_any([caller, os.pidfd_open(supervisor), _terminated()])
+        _wait_for_any(ends)
     except Exception as error:
         say(event="failed", message=f"{type(error).__name__}: {error}")
     kill_descendants()
-    clean(run)
+    if run:
+        clean(run)
     os._exit(0)
 
 
-def _supervise(spec: Spec, run: Run, guard: int, why_not: str) -> NoReturn:
+def _with_group(run: Run, lock: int) -> tuple[Run, str]:
+    """The run with a memory cgroup, noted in its record before it is made; or why it has none."""
+    group, why_not = containment.make_group(
+        run.id, run.resident, announce=lambda folder: note(lock, replace(run, cgroup=folder))
+    )
+    run = replace(run, cgroup=group)
+    note(lock, run)
+    return run, why_not
+
+
+def _supervise(spec: Spec, run: Run, lock: int, why_not: str, guard: tuple[int, int]) -> NoReturn:
     """Be the supervisor: start the leaker, hold it in its box, take it down."""
+    status, said = None, b""
     try:
+        ends = [_terminated(), watch(spec.caller, spec.caller_start), watch(*guard)]
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        ends = [_watch(spec.caller, spec.caller_start), os.pidfd_open(guard), _terminated()]
         leaker, stderr = _start(spec, run)
         _drop_stdin()
+        run = replace(run, leaker=leaker)
+        note(lock, run)
         say(
             event="box",
             run=run.id,
@@ -100,11 +122,16 @@ def _supervise(spec: Spec, run: Run, guard: int, why_not: str) -> NoReturn:
             cgroup=run.cgroup,
             why_no_cgroup=why_not or None,
         )
-        said = _hold(spec, run, leaker, stderr, ends)
-        _report(run, leaker, said)
+        said = _hold(run, leaker, stderr, ends)
+        status = _status(leaker)
     except Exception as error:
         say(event="failed", message=f"{type(error).__name__}: {error}")
     kill_descendants()
+    if status is not None:
+        if run.cgroup and containment.oom_kills(run.cgroup):
+            say(event="killed", reason="oom", limit_bytes=spec.resident)
+        # nobody else writes any more: this line may be longer than a pipe takes in one piece
+        say(event="exit", status=status, stderr=said.decode(errors="replace").strip())
     clean(run)
     os._exit(0)
 
@@ -126,12 +153,10 @@ def _start(spec: Spec, run: Run) -> tuple[int, int]:
         os.dup2(child_stderr, 2)
         if run.cgroup:
             containment.join_group(run.cgroup)
-        resource.setrlimit(resource.RLIMIT_AS, (spec.virtual, spec.virtual))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (spec.file_size, spec.file_size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for number in (signal.SIGPIPE, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        signal.set_wakeup_fd(-1)
+        _limit(resource.RLIMIT_AS, spec.virtual)
+        _limit(resource.RLIMIT_FSIZE, spec.file_size)
+        _limit(resource.RLIMIT_CORE, 0)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # exec keeps what is ignored
         environment = {
             **os.environ,
             TAG: run.id,
@@ -144,64 +169,42 @@ def _start(spec: Spec, run: Run) -> tuple[int, int]:
     os._exit(127)
 
 
-def _hold(spec: Spec, run: Run, leaker: int, stderr: int, ends: list[int]) -> bytes:
+def _limit(kind: int, value: int) -> None:
+    """Lower a limit, hard and soft; one that is lower already stays."""
+    hard = resource.getrlimit(kind)[1]
+    lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (lower, lower))
+
+
+def _hold(run: Run, leaker: int, stderr: int, ends: list[int]) -> bytes:
     """Watch until somebody ends; kills a leaker that broke out of its cap. Returns its stderr."""
-    said = b""
-    ended = os.pidfd_open(leaker)
+    said, killed = b"", False
+    ended = watch(leaker)
     poll = select.poll()
     for descriptor in [ended, stderr, *ends]:
         poll.register(descriptor, select.POLLIN)
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(_LOOK_EVERY * 1000)}
         if stderr in ready:
-            more = os.read(stderr, 4096)
+            more = os.read(stderr, 65536)
             said = (said + more)[-_STDERR_KEPT:]
             if not more:
                 poll.unregister(stderr)
-        if ended in ready or ready & set(ends):
+        if ready & {ended, *ends}:
             with suppress(BlockingIOError):
-                said = (said + os.read(stderr, 4096))[-_STDERR_KEPT:]
+                said = (said + os.read(stderr, 65536))[-_STDERR_KEPT:]  # a pipe holds no more
             return said
-        taken = _taken(run, leaker)
-        if taken > spec.resident:
-            say(event="killed", reason="cap", bytes=taken, limit_bytes=spec.resident)
-            os.kill(leaker, signal.SIGKILL)
+        size = taken(run)
+        if size > run.resident and not killed:
+            killed = True
+            os.kill(leaker, signal.SIGKILL)  # first: saying so may have to wait for the reader
+            say(event="killed", reason="cap", bytes=size, limit_bytes=run.resident)
 
 
-def _taken(run: Run, leaker: int) -> int:
-    """Resident bytes of the leaker and all below it, and what it wrote on tmpfs."""
-    page = resource.getpagesize()
-    taken = 0
-    for pid in (leaker, *descendants(leaker)):
-        with suppress(OSError):
-            taken += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
-    with suppress(OSError):
-        taken += sum(entry.stat().st_blocks * 512 for entry in os.scandir(run.files))
-    return taken
-
-
-def _report(run: Run, leaker: int, said: bytes) -> None:
-    """Say how the leaker ended, if it did; otherwise it is about to be killed."""
+def _status(leaker: int) -> int | None:
+    """How the leaker ended, negative for a signal; None while it lives: then it is taken down."""
     pid, status = os.waitpid(leaker, os.WNOHANG)
-    if pid == 0:
-        return
-    code = os.waitstatus_to_exitcode(status)
-    if run.cgroup and containment.oom_kills(run.cgroup):
-        say(event="killed", reason="oom", limit="the memory cgroup")
-    say(event="exit", status=code, stderr=said.decode(errors="replace").strip())
-
-
-def _watch(pid: int, started: int) -> int:
-    """A pidfd of exactly that process; one of our own, already readable, when it has gone."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        descriptor = -1
-    if descriptor < 0 or start_time(pid) != started:
-        reading, writing = os.pipe()
-        os.close(writing)  # end of file: readable at once
-        return reading
-    return descriptor
+    return os.waitstatus_to_exitcode(status) if pid else None
 
 
 def _terminated() -> int:
@@ -226,7 +229,3 @@ def _drop_stdin() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-
-
-if __name__ == "__main__":
-    main()

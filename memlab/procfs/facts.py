@@ -7,7 +7,7 @@ import platform
 from typing import Any
 
 from memlab.errors import MemlabError
-from memlab.procfs import cgroup, limits
+from memlab.procfs import cgroup, limits, vm
 from memlab.procfs.host import Host
 from memlab.units import PAGE_BYTES
 
@@ -15,7 +15,9 @@ from memlab.units import PAGE_BYTES
 def read(host: Host, pid: int) -> dict[str, Any]:
     """Kernel, page size, ticks, boot id, libc, and the limits that a leak of `pid` may run into.
 
-    Absent facts are None. Neither host name nor environment: recordings are shared.
+    Absent facts are None. machine, page_bytes, ticks_per_second and libc are of the Python that
+    asks; a process in a container may have another libc. Neither host name nor environment:
+    recordings are shared.
     """
     return {
         "kernel": _text(host, "/proc/sys/kernel/osrelease"),
@@ -29,14 +31,22 @@ def read(host: Host, pid: int) -> dict[str, Any]:
 
 
 def _limits(host: Host, pid: int) -> dict[str, int | None]:
-    """RLIMIT_AS, vm.max_map_count and the memory cgroup; bytes, None for none or unknown."""
-    found: dict[str, int | None] = {}
+    """RLIMIT_AS, _STACK, _NPROC and _NOFILE, vm's settings and the memory cgroup.
+
+    Sizes are bytes; None for no limit, or where it may not be known.
+    """
+    machine = vm.read(host)
+    found: dict[str, int | None] = {
+        "max_map_count": machine.max_map_count,
+        "overcommit_memory": machine.overcommit_memory,
+        "threads_max": machine.threads_max,
+    }
     try:
-        found["address_space"] = limits.read(host, pid).soft.get("address_space")
+        soft = limits.read(host, pid).soft
     except MemlabError:
-        found["address_space"] = None
-    most = _text(host, "/proc/sys/vm/max_map_count")
-    found["max_map_count"] = int(most) if most and most.isdecimal() else None
+        soft = {}
+    for name in ("address_space", "stack_size", "processes", "open_files"):
+        found[name] = soft.get(name)
     try:
         group = cgroup.read(host, pid)
         found["cgroup_limit"], found["cgroup_usage"] = group.limit, group.usage

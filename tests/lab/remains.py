@@ -1,11 +1,12 @@
 """What a run could leave behind, looked for from outside."""
 
 import glob
-import json
 import os
 from pathlib import Path
 
-from memlab.lab.runs import SHM, tagged
+from memlab.lab.processes import tagged
+from memlab.lab.runs import SHM
+from tests.waiting import until
 
 
 def guard_of(experiment):
@@ -19,12 +20,45 @@ def supervisor_of(experiment):
     return int(text.split()[0])
 
 
+def run_id_of(experiment):
+    """The id under which a run's things are named."""
+    return experiment.box["run"]
+
+
 def remains(run_id):
     """Everything of a run that is still there: processes, folders, cgroups. Empty is clean."""
     left = [f"process {pid}" for pid in tagged(run_id) if not is_zombie(pid)]
-    left += glob.glob(f"{SHM}/*memlab-{os.getuid()}-{run_id}*")
+    left += [f"guard or supervisor {pid}" for pid in _named(run_id) if not is_zombie(pid)]
+    for place in {str(SHM), os.environ.get("TMPDIR", "/tmp")}:
+        left += glob.glob(f"{place}/memlab-*-{run_id}*")
+        left += glob.glob(f"{place}/.memlab-*-{run_id}*")
     left += glob.glob(f"/sys/fs/cgroup/**/memlab-{run_id}", recursive=True)
     return left
+
+
+def gone(run_id):
+    """Wait until nothing of a run is left; what is, is shown."""
+    left = []
+
+    def nothing_is_left():
+        left[:] = remains(run_id)
+        return not left
+
+    try:
+        until(nothing_is_left)
+    except AssertionError:
+        raise AssertionError(f"still there: {left}") from None
+
+
+def _named(run_id):
+    """Guard and supervisor carry no tag, but have the run's id on their command line."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            words = Path(path).read_bytes()
+        except OSError:
+            continue
+        if b"memlab.lab.supervisor" in words and run_id.encode() in words:
+            yield int(path.split("/")[2])
 
 
 def is_zombie(pid):
@@ -33,16 +67,3 @@ def is_zombie(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
-
-
-def run_id_of(experiment):
-    """The id under which a run's things are named."""
-    return experiment.box["run"]
-
-
-def records():
-    """The records of all runs of this user."""
-    return [
-        json.loads(Path(p).read_text())
-        for p in glob.glob(f"{SHM}/memlab-{os.getuid()}-*/record.json")
-    ]

@@ -14,73 +14,63 @@ import pytest
 
 import memlab
 from memlab.errors import Gone
-from memlab.lab import experiment as experiments
-from memlab.lab.experiment import Experiment, start
-from memlab.lab.registry import get
+from memlab.lab.experiment import start
+from memlab.lab.runs import living
 from memlab.lab.sweep import sweep
 from memlab.observe.files import open_recording
-from tests.lab.remains import guard_of, remains, run_id_of, supervisor_of
+from tests.lab.foreign import misbehaving
+from tests.lab.remains import gone, guard_of, is_zombie, remains, run_id_of, supervisor_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.live
-HERE = Path(__file__).parent
 
 
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
 
 
-def gone(run_id):
-    until(lambda: not remains(run_id))
-
-
-def foreign(*argv, cap="8MiB"):
-    """A program that is no leaker, in the same box."""
-    options = {"cap": cap}
-    guard = experiments.spawn(get("heap"), [sys.executable, "-S", "-E", *argv], options)
-    run = Experiment(get("heap"), "python", guard)
-    run.wait(lambda: run.ready and run.box)
-    return run
+def kill_both(run):
+    """Guard and supervisor, so that neither can react to the other's end."""
+    guard, supervisor = guard_of(run), supervisor_of(run)
+    os.kill(guard, signal.SIGSTOP)
+    kill(supervisor)
+    kill(guard)
 
 
 @pytest.mark.parametrize("who", ["leaker", "supervisor", "guard"])
+@pytest.mark.parametrize("lang", ["c", "python"])
 @pytest.mark.parametrize("name", ["heap", "tmpfs"])
-def test_any_one_of_them_killed_leaves_nothing(who, name):
-    run = start(name, rate="4MiB/s", cap="32MiB")
+def test_any_one_of_them_killed_leaves_nothing(who, name, lang):
+    run = start(name, lang, rate="4MiB/s", cap="32MiB")
     run_id, leaker = run_id_of(run), run.pid
     assert remains(run_id), "there is something to be cleaned"
     run.wait(lambda: run.ledger)
     kill({"leaker": leaker, "supervisor": supervisor_of(run), "guard": guard_of(run)}[who])
     until(lambda: not run.alive)
     gone(run_id)
-    assert not Path(f"/proc/{leaker}").exists()
+    assert is_zombie(leaker)
 
 
 def test_guard_and_supervisor_killed_at_once_are_swept_by_the_next_start():
     run = start("tmpfs", rate="4MiB/s", cap="32MiB")
-    run_id, supervisor = run_id_of(run), supervisor_of(run)
-    os.kill(guard_of(run), signal.SIGSTOP)  # so that it cannot react between the two kills
-    kill(supervisor)
-    kill(guard_of(run))
+    run_id = run_id_of(run)
+    kill_both(run)
     until(lambda: not run.alive)
     with start("heap", paused=True):
         gone(run_id)
 
 
 def test_the_leaker_dies_with_the_supervisor_without_any_help():
-    """Guard and supervisor are both gone: only PDEATHSIG is left, and it works."""
+    """The guard is stopped, and then killed too: only PDEATHSIG is left, and it works."""
     run = start("heap", paused=True)
-    leaker, supervisor = run.pid, supervisor_of(run)
+    run_id, leaker = run_id_of(run), run.pid
     os.kill(guard_of(run), signal.SIGSTOP)
-    kill(supervisor)
-    until(
-        lambda: (
-            not Path(f"/proc/{leaker}").exists() or "Z" in Path(f"/proc/{leaker}/stat").read_text()
-        )
-    )
+    kill(supervisor_of(run))
+    until(lambda: is_zombie(leaker))
     kill(guard_of(run))
     until(lambda: not run.alive)
-    assert sweep()
+    sweep()
+    gone(run_id)
 
 
 def test_a_run_outlives_the_thread_that_started_it():
@@ -94,26 +84,73 @@ def test_a_run_outlives_the_thread_that_started_it():
         assert run.alive
 
 
-def test_the_death_of_the_caller_takes_everything_down():
-    """The caller plays the notebook kernel: it starts from a thread that ends, and is killed."""
-    code = (
-        "import threading, time\n"
-        "from memlab.lab.experiment import start\n"
-        "def go():\n"
-        "    global run\n"
-        "    run = start('tmpfs', rate='4MiB/s', cap='32MiB')\n"
-        "thread = threading.Thread(target=go); thread.start(); thread.join()\n"
-        "run.wait(lambda: run.ledger)\n"
-        "print(run.box['run'], run.pid, flush=True)\n"
-        "time.sleep(60)\n"
+CALLER = """
+import os, signal, threading, time
+from memlab.lab.experiment import start
+def go():
+    global run
+    run = start("tmpfs", rate="4MiB/s", cap="32MiB")
+thread = threading.Thread(target=go); thread.start(); thread.join()
+run.wait(lambda: run.ledger)
+print(run.box["run"], run.pid, flush=True)
+"""
+
+
+def caller(then):
+    """A process that plays the notebook kernel; returns it with its run and its leaker's pid."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CALLER + then], stdout=subprocess.PIPE, text=True
     )
-    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    run_id, leaker = caller.stdout.readline().split()
+    run_id, leaker = process.stdout.readline().split()
+    return process, run_id, int(leaker)
+
+
+def test_the_death_of_the_caller_takes_everything_down():
+    process, run_id, leaker = caller("time.sleep(60)")
     assert Path(f"/proc/{leaker}").exists()
     assert remains(run_id)
-    caller.kill()
-    caller.communicate()
+    process.kill()
+    process.communicate()
     gone(run_id)
+
+
+@pytest.mark.parametrize(
+    "then",
+    ["", "raise SystemExit(3)", "1 / 0", "os._exit(0)", "os.kill(os.getpid(), signal.SIGTERM)"],
+    ids=["end", "exit", "error", "os._exit", "SIGTERM"],
+)
+def test_a_caller_that_ends_by_itself_takes_everything_down(then):
+    process, run_id, _ = caller(then)
+    process.communicate()
+    gone(run_id)
+
+
+def test_a_caller_that_dies_right_after_the_start_takes_everything_down():
+    code = (
+        "import os, json, signal\n"
+        "from memlab.lab import experiment, registry\n"
+        "guard = experiment.spawn(registry.get('heap'), ['/bin/sleep', '60'], {})\n"
+        "print(json.loads(guard.args[-1])['run_id'], flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    gone(said.stdout.strip())
+
+
+def test_a_child_that_the_caller_forked_leaves_the_run_alone():
+    with start("heap", paused=True) as run:
+        child = os.fork()
+        if child == 0:
+            run._finalizer()  # what garbage collection and the end of the interpreter do
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert run.step(1)["count"] == 1
+
+
+def test_the_pipes_do_not_leak_into_other_children():
+    with start("heap", paused=True) as run:
+        assert not os.get_inheritable(run._guard.stdin.fileno())
+        assert not os.get_inheritable(run._guard.stdout.fileno())
 
 
 def test_an_experiment_that_nobody_holds_any_more_ends():
@@ -123,55 +160,104 @@ def test_an_experiment_that_nobody_holds_any_more_ends():
     gone(run_id)
 
 
-def test_children_that_try_to_get_away_are_ended_too():
-    run = foreign(str(HERE / "forking_leaker.py"))
+@pytest.mark.parametrize(
+    ("does", "who"),
+    [
+        ("", "leaker"),
+        ("", "supervisor"),
+        ("", "guard"),
+        ("", "both"),
+        # with both killed at once nobody is left who could stop a process that forks all the time
+        ("comet", "leaker"),
+        ("comet", "supervisor"),
+        ("comet", "guard"),
+    ],  # fmt: skip
+)
+def test_children_that_try_to_get_away_are_ended_too(does, who):
+    run = misbehaving(does)
     run_id = run_id_of(run)
-    until(lambda: len(remains(run_id)) >= 4)  # the leaker, two orphans, folder (and cgroup)
-    kill(run.pid)
+    until(lambda: len([line for line in remains(run_id) if line.startswith("process")]) >= 3)
+    if who == "both":
+        kill_both(run)
+        until(lambda: sweep() or not remains(run_id))
+    else:
+        kill({"leaker": run.pid, "supervisor": supervisor_of(run), "guard": guard_of(run)}[who])
     until(lambda: not run.alive)
     gone(run_id)
 
 
-@pytest.mark.parametrize("who", ["supervisor", "guard"])
-def test_children_are_ended_whoever_is_killed(who):
-    run = foreign(str(HERE / "forking_leaker.py"))
-    run_id = run_id_of(run)
-    until(lambda: len(remains(run_id)) >= 4)
-    kill(supervisor_of(run) if who == "supervisor" else guard_of(run))
-    until(lambda: not run.alive)
-    gone(run_id)
-
-
-def test_a_program_that_breaks_out_of_its_cap_is_killed():
+@pytest.mark.parametrize("does", ["greedy", "many", "files"])
+def test_a_program_that_breaks_out_of_its_cap_is_killed(does):
     """8 MiB and a margin of 64 MiB: the box holds whatever the program says of itself."""
-    run = foreign(str(HERE / "forking_leaker.py"), "greedy")
+    run = misbehaving(does, name="tmpfs")
     run_id = run_id_of(run)
     until(lambda: not run.alive, seconds=30)
     killed = [event for event in run.events if event["event"] in ("killed", "exit")]
     assert killed[0].get("reason") in ("cap", "oom"), killed
     gone(run_id)
+    with pytest.raises(Gone, match="broke out of its box"):
+        run.wait(lambda: False)
+
+
+def test_the_last_words_of_a_program_are_kept():
+    run = misbehaving("loud")
+    until(lambda: not run.alive)
+    (ended,) = [event for event in run.events if event["event"] == "exit"]
+    assert ended["status"] == 2
+    assert ended["stderr"].endswith("more words\nlast words")
+    assert 4000 < len(ended["stderr"]) <= 4096
 
 
 def test_steering_a_dead_leaker_says_that_it_has_ended():
     run = start("heap", paused=True)
     kill(run.pid)
     until(lambda: not run.alive)
-    with pytest.raises(Gone, match="heap has ended"):
+    with pytest.raises(Gone, match=r"heap has ended .killed by SIGKILL"):
         run.step()
     run.stop()  # and stopping it again is no error
 
 
-def test_thirty_runs_side_by_side_do_not_disturb_each_other():
+def test_ten_runs_side_by_side_do_not_disturb_each_other():
     runs = [start("heap", paused=True, cap="8MiB") for _ in range(10)]
+    ids = [run_id_of(run) for run in runs]
     try:
-        assert sweep() == []
+        sweep()
+        assert {run.id for run in living()} >= set(ids)
         for number, run in enumerate(runs, 1):
             assert run.step(number)["count"] == number
     finally:
-        ids = [run_id_of(run) for run in runs]
         for run in runs:
             run.stop()
-    assert [remains(run_id) for run_id in ids] == [[]] * 10
+    for run_id in ids:
+        gone(run_id)
+
+
+def test_what_lies_in_the_working_folder_is_not_imported(tmp_path):
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    code = (
+        "import os, sys\n"
+        "from memlab.lab.experiment import start\n"
+        "os.chdir(sys.argv[1])\n"
+        "with start('heap', paused=True) as run:\n"
+        "    print(run.step(2)['count'])\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
+    assert said.stdout == "2\n", said.stderr
+
+
+def test_a_lower_limit_of_the_caller_stays():
+    code = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "from memlab.lab.experiment import start\n"
+        "with start('thread-stack', paused=True, cap='2GiB') as run:\n"
+        "    limits = open(f'/proc/{run.pid}/limits').read().splitlines()\n"
+        "    print([line.split()[-3:] for line in limits if 'address space' in line][0])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.stdout.strip() == str([str(1 << 30), str(1 << 30), "bytes"]), said.stderr
 
 
 def kill_round(chance, folder):
@@ -185,20 +271,9 @@ def kill_round(chance, folder):
     )
     run_id = run_id_of(run)
     path = folder / f"{run_id}.tar.gz"
+    record = [sys.executable, "-m", "memlab.cli.main", "record", str(run.pid), "-o", str(path)]
     sampler = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "memlab.cli.main",
-            "record",
-            str(run.pid),
-            "-o",
-            str(path),
-            "--interval",
-            "0.02",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        [*record, "--interval", "0.02"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     until(lambda: path.exists() and path.stat().st_size)
     victims = {
@@ -212,7 +287,8 @@ def kill_round(chance, folder):
     until(lambda: time.monotonic() >= until_then)
     who = chance.choice(list(victims))
     for pid in victims[who]:
-        kill(pid)
+        with suppress(ProcessLookupError):  # the first of both may have been answered already
+            kill(pid)
     if who == "sampler":
         run.stop()
     sampler.wait()
@@ -238,6 +314,38 @@ def test_two_hundred_kills_at_random_moments_leave_nothing(tmp_path):
         kill_round(random.Random(seed), tmp_path)
 
 
+def start_and_kill_during_it(chance):
+    """A caller that dies, or whose guard is killed, while the run is being set up."""
+    code = (
+        "import json, os, signal, sys, time\n"
+        "from memlab.lab import experiment, registry\n"
+        "guard = experiment.spawn(registry.get('heap'), ['/bin/sleep', '60'], {})\n"
+        "print(json.loads(guard.args[-1])['run_id'], flush=True)\n"
+        "time.sleep(float(sys.argv[1]))\n"
+        "os.kill(guard.pid if sys.argv[2] == 'guard' else os.getpid(), signal.SIGKILL)\n"
+    )
+    delay, who = str(chance.uniform(0, 0.15)), chance.choice(["guard", "caller"])
+    said = subprocess.run(
+        [sys.executable, "-c", code, delay, who], stdout=subprocess.PIPE, text=True
+    )
+    run_id = said.stdout.strip()
+    left = [line for line in remains(run_id) if "/." not in line]
+    until(lambda: sweep() or not [line for line in remains(run_id) if "/." not in line])
+    return left
+
+
+def test_kills_during_the_start_leave_nothing_that_a_sweep_does_not_take():
+    for seed in range(12):
+        start_and_kill_during_it(random.Random(seed))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_two_hundred_kills_during_the_start_leave_nothing():
+    for seed in range(1000, 1200):
+        start_and_kill_during_it(random.Random(seed))
+
+
 def python_for_everybody():
     """A Python that an ordinary user may run: the one of a venv below /root is not."""
     for candidate in (os.path.realpath(sys.executable), "/usr/bin/python3"):
@@ -249,27 +357,76 @@ def python_for_everybody():
     return None
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become an ordinary user")
-def test_an_ordinary_user_is_contained_by_rlimits():
-    """As nobody, without a cgroup to make: the address space is the kernel's fence."""
+def as_nobody(code):
+    """Run Python code as an ordinary user; what it printed, by line."""
     python = python_for_everybody()
     if python is None:
         pytest.skip("needs a Python 3.11 that an ordinary user may run")
-    code = (
-        "import glob\n"
+    package = str(Path(memlab.__file__).parent.parent)
+    said = subprocess.run([python, "-c", code], capture_output=True, text=True, user=65534, group=65534,
+                          extra_groups=[], env={"PATH": os.environ["PATH"], "PYTHONPATH": package})  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    return said.stdout.splitlines()
+
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become an ordinary user")
+
+
+@as_root
+def test_an_ordinary_user_is_contained_by_rlimits():
+    """As nobody, without a cgroup to make: the address space is the kernel's fence."""
+    group, limit, leaked, run_id = as_nobody(
         "from memlab.lab.experiment import start\n"
         "with start('heap', lang='python', paused=True, cap='8MiB') as run:\n"
         "    print(run.box['cgroup'], '|', run.box['why_no_cgroup'])\n"
         "    limits = open(f'/proc/{run.pid}/limits').read()\n"
         "    print([l for l in limits.splitlines() if 'address space' in l][0])\n"
         "    print(run.step(4)['leaked_bytes'])\n"
-        "print(glob.glob('/dev/shm/*memlab-65534-*'))\n"
+        "    print(run.box['run'])\n"
     )
-    package = str(Path(memlab.__file__).parent.parent)
-    said = subprocess.run([python, "-c", code], capture_output=True, text=True, user=65534, group=65534,
-                          extra_groups=[], env={"PATH": os.environ["PATH"], "PYTHONPATH": package})  # fmt: skip
-    assert said.returncode == 0, said.stderr
-    group, limit, leaked, left = said.stdout.splitlines()
     assert group.startswith("None | no child group")
     assert "unlimited" not in limit.split("bytes")[0]
-    assert (leaked, left) == (str(4 * 65536), "[]")
+    assert leaked == str(4 * 65536)
+    gone(run_id)
+
+
+@as_root
+@pytest.mark.parametrize("who", ["leaker", "supervisor", "guard", "caller"])
+def test_kills_leave_nothing_of_an_ordinary_user_either(who):
+    (run_id,) = as_nobody(
+        "import os, signal\n"
+        "from memlab.lab.experiment import start\n"
+        "run = start('tmpfs', lang='python', rate='4MiB/s', cap='32MiB')\n"
+        "run.wait(lambda: run.ledger)\n"
+        "print(run.box['run'], flush=True)\n"
+        "guard = run._guard.pid\n"
+        "supervisor = int(open(f'/proc/{guard}/task/{guard}/children').read())\n"
+        "pids = dict(leaker=run.pid, supervisor=supervisor, guard=guard)\n"
+        f"if {who!r} == 'caller':\n"
+        "    os._exit(0)\n"
+        f"os.kill(pids[{who!r}], signal.SIGKILL)\n"
+        "run._over_within(10)\n"
+        "assert not run.alive\n"
+    )
+    gone(run_id)
+
+
+@as_root
+@pytest.mark.parametrize("does", ["greedy", "many", "files"])
+def test_the_box_of_an_ordinary_user_holds_without_a_cgroup(does):
+    misbehaving_py = Path(__file__).parent / "misbehaving.py"
+    reason, run_id = as_nobody(
+        "import sys, time\n"
+        "from memlab.lab.experiment import Experiment, spawn\n"
+        "from memlab.lab.registry import get\n"
+        f"argv = [sys.executable, '-S', '-E', {str(misbehaving_py)!r}, {does!r}]\n"
+        "run = Experiment(get('tmpfs'), 'python', spawn(get('tmpfs'), argv, {'cap': '8MiB'}))\n"
+        "run._over_within(30)\n"
+        "assert not run.alive\n"
+        "killed = [e for e in run.events if e['event'] in ('killed', 'exit')]\n"
+        "print(killed[0].get('reason') or killed[0]['stderr'].splitlines()[-1])\n"
+        "print(run.box['run'])\n"
+    )
+    # the supervisor looks ten times a second; one process alone may meet RLIMIT_AS before that
+    assert reason in ("cap", "MemoryError"), reason
+    gone(run_id)

@@ -1,0 +1,50 @@
+"""/proc/sys/vm and /proc/sys/kernel: what the machine allows (admin-guide/sysctl/vm.rst, kernel.rst)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memlab.errors import Denied, Unsupported
+from memlab.procfs.fields import numbers, only_line
+from memlab.procfs.host import Host
+
+
+@dataclass(frozen=True)
+class Vm:
+    """Settings; None where the kernel has no such.
+
+    max_map_count: mappings that one process may have; overcommit_memory: 0 refuses only
+    obvious excess, 1 never refuses, 2 refuses beyond CommitLimit; overcommit_ratio: per cent
+    of memory that CommitLimit counts; threads_max, pid_max: threads of the whole machine.
+    """
+
+    max_map_count: int | None
+    overcommit_memory: int | None
+    overcommit_ratio: int | None
+    threads_max: int | None
+    pid_max: int | None
+
+
+def parse(text: bytes, path: str = "sysctl") -> int:
+    """One number."""
+    line = only_line(text, path)
+    (value,) = numbers([line], path, line)
+    return value
+
+
+def read(host: Host) -> Vm:
+    """Read the machine's."""
+    return Vm(
+        max_map_count=_setting(host, "/proc/sys/vm/max_map_count"),
+        overcommit_memory=_setting(host, "/proc/sys/vm/overcommit_memory"),
+        overcommit_ratio=_setting(host, "/proc/sys/vm/overcommit_ratio"),
+        threads_max=_setting(host, "/proc/sys/kernel/threads-max"),
+        pid_max=_setting(host, "/proc/sys/kernel/pid_max"),
+    )
+
+
+def _setting(host: Host, path: str) -> int | None:
+    try:
+        return parse(host.read(path), path)
+    except (Denied, Unsupported):
+        return None

@@ -1,0 +1,90 @@
+"""What people ask of a leaker is checked before anything starts."""
+
+import json
+import subprocess
+
+import pytest
+
+from memlab.errors import MemlabError, Refused
+from memlab.lab import experiment
+from memlab.lab.build import program
+from memlab.lab.options import check, rate_argument
+from memlab.lab.registry import get
+from memlab.units import MIB, parse_rate
+
+HEAP = get("heap")
+
+
+@pytest.mark.parametrize(
+    ("asked", "arguments"),
+    [
+        ({}, []),
+        ({"rate": None, "control": False, "paused": False}, []),
+        ({"rate": "2MiB/s"}, ["--rate", "2097152.000b/s"]),
+        ({"rate": 4}, ["--rate", "4.000000000/s"]),
+        ({"rate": parse_rate("1/min")}, ["--rate", "0.016666667/s"]),
+        ({"cap": "8MiB", "chunk": 4096}, ["--cap", "8388608", "--chunk", "4096"]),
+        ({"cap": 8.0 * MIB}, ["--cap", "8388608"]),
+        ({"stack_size": "64KiB"}, ["--stack-size", "65536"]),
+        ({"duration": "200ms"}, ["--duration", "0.200000000"]),
+        ({"duration": 3}, ["--duration", "3.000000000"]),
+        ({"touch": 1e-5, "cap_basis": "virtual"}, ["--touch", "0.000010000", "--cap-basis", "virtual"]),
+        ({"touch": "0.25"}, ["--touch", "0.250000000"]),
+        ({"count": "3", "step": 2}, ["--count", "3", "--step", "2"]),
+        ({"control": True, "paused": True}, ["--control", "--paused"]),
+    ],
+)  # fmt: skip
+def test_options_are_written_as_the_leakers_read_them(asked, arguments):
+    assert check(HEAP, asked).arguments == arguments
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"rate": "-1"}, "--rate -1: '-1' is not a rate"),
+        ({"rate": 0}, "no rate"),
+        ({"rate": True}, "--rate True"),
+        ({"cap": "0"}, "--cap 0: a size must be"),
+        ({"cap": -5}, "--cap -5: a size must be"),
+        ({"cap": 1.5}, "--cap 1.5: a size must be"),
+        ({"cap": "lots"}, "--cap lots: 'lots' is not a size"),
+        ({"cap": float("inf")}, "--cap inf"),
+        ({"cap": [1]}, "--cap"),
+        ({"chunk": "1MB", "stack_size": "1MB"}, "one thing"),
+        ({"count": -1}, "--count -1: must be a whole number"),
+        ({"count": 1.5}, "--count 1.5: must be a whole number"),
+        ({"step": 0}, "--step 0: must be a whole number"),
+        ({"touch": 2}, "--touch 2: must be a number from 0 to 1"),
+        ({"touch": "some"}, "--touch some"),
+        ({"touch": 0}, "a resident cap would never hold"),
+        ({"duration": "soon"}, "--duration soon: 'soon' is not a duration"),
+        ({"duration": -1}, "--duration -1"),
+        ({"cap_basis": "moon"}, "--cap-basis moon: must be virtual or resident"),
+    ],
+)
+def test_nonsense_is_one_line_that_names_the_option(asked, says):
+    with pytest.raises(Refused) as caught:
+        check(HEAP, asked)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lang", ["c", "python"])
+@pytest.mark.parametrize("rate", ["1/h", "2MiB/s", "0.5/s", "1GiB/h", "3/min"])
+def test_both_harnesses_understand_every_rate_that_passes(lang, rate):
+    argv = [*program("heap", lang), "--rate", rate_argument(rate), "--duration", "0.01"]
+    done = subprocess.run([*argv, "--paused"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ready = json.loads(done.stdout.splitlines()[0])
+    asked = parse_rate(rate).events(ready["chunk_bytes"])
+    assert ready["events_per_second"] == pytest.approx(asked, rel=1e-5)
+
+
+def test_a_refused_option_starts_nothing(monkeypatch):
+    monkeypatch.setattr(experiment, "spawn_guard", lambda *_: pytest.fail("something was started"))
+    with pytest.raises(MemlabError):
+        experiment.start("heap", rate="fast")
+    with pytest.raises(MemlabError):
+        experiment.start("no-such-leaker")
+    with pytest.raises(TypeError, match="nonsense"):
+        experiment.start("heap", nonsense=1)
