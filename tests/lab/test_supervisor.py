@@ -171,7 +171,7 @@ def test_an_experiment_that_nobody_holds_any_more_ends():
         ("comet", "leaker"),
         ("comet", "supervisor"),
         ("comet", "guard"),
-    ],  # fmt: skip
+    ],
 )
 def test_children_that_try_to_get_away_are_ended_too(does, who):
     run = misbehaving(does)
