@@ -110,7 +110,9 @@ wheel: $(TESTS) ## build dist/*.whl and the source archive
 	$(PY) -m build
 
 # A fresh resolve of the newest versions, in an environment of its own; run `make test` after it.
-constraints: ## pin everything anew in constraints.txt
+# Debian 12 has Python 3.11.2, and some packages ask for a later one: so let the oldest resolve.
+constraints: ## pin everything anew in constraints.txt, with PYTHON=… naming a Python 3.11.2
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:3] != (3, 11, 2) and "resolve with Python 3.11.2")'
 	rm -rf build/resolve && $(PYTHON) -m venv build/resolve
 	build/resolve/bin/python -m pip install --upgrade --editable '.[test,dev,c]'
 	build/resolve/bin/python -m pip list --format=freeze \

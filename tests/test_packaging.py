@@ -8,9 +8,13 @@ import sys
 import tarfile
 import venv
 import zipfile
+from contextlib import suppress
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from memlab import __version__
 from tests.lab_process import LabProcess
@@ -63,6 +67,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=folder,
     )
     return python.parent
+
+
+def test_the_pinned_versions_install_on_the_python_of_debian_12() -> None:
+    """A resolve by a later Python picks versions that ask for a later Python."""
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+    asked = {}
+    for name, version in pins.items():
+        with suppress(PackageNotFoundError):  # extras that the tests do not need
+            found = metadata.metadata(name)
+            if found["Version"] == version:
+                asked[name] = SpecifierSet(found["Requires-Python"] or "")
+    assert len(asked) > 100, "this environment was not installed with constraints.txt"
+    assert {name: str(spec) for name, spec in asked.items() if "3.11.2" not in spec} == {}
 
 
 def test_the_wheel_holds_the_leakers_and_the_course(wheel: Path) -> None:
