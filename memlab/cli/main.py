@@ -16,7 +16,15 @@ from typing import NoReturn
 from memlab import __version__
 from memlab.errors import MemlabError
 
-COMMANDS = ("lab", "leakers", "leak", "watch", "record", "diagnose", "doctor")
+COMMANDS = (
+    "lab",
+    "leakers",
+    "leak",
+    "watch",
+    "record",
+    "diagnose",
+    "doctor",
+)
 
 
 class Parser(argparse.ArgumentParser):
