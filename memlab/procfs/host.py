@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from memlab.errors import Denied, Gone, MemlabError, Unsupported
 from memlab.procfs.answers import Call, FileStat, InstantTexts, Statvfs
-from memlab.procfs.tree import Tree
+from memlab.procfs.tree import Into, Tree
 
 __all__ = ["Call", "FileStat", "Host", "InstantTexts", "Statvfs", "Tee"]
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 class _Source(Protocol):
     def read(self, path: str) -> bytes: ...
+    def pour(self, path: str, into: Into, padding: int) -> None: ...
     def listdir(self, path: str) -> list[str]: ...
     def readlink(self, path: str) -> str: ...
     def statvfs(self, path: str) -> Statvfs: ...
@@ -42,6 +43,14 @@ class Host:
     def read(self, path: str) -> bytes:
         """The whole text of a file."""
         return self._source.read(path)
+
+    def pour(self, path: str, into: Into, padding: int = 0) -> None:
+        """Hand over the text in pieces as it comes, so that it need not be whole in memory.
+
+        `into(buffer, length, last)` gets buffer[:length], behind which lie `padding` bytes, and
+        answers how many bytes of it are done with; the rest stands in front of the next piece.
+        """
+        self._source.pour(path, into, padding)
 
     def listdir(self, path: str) -> list[str]:
         """The names in a folder, sorted."""
@@ -72,6 +81,10 @@ class _Instant:
             self._answer("read", path)
             raise _not_recorded(path)
         return self._files[path]
+
+    def pour(self, path: str, into: Into, padding: int) -> None:
+        text = self.read(path)
+        into(bytearray(text) + bytes(padding), len(text), True)
 
     def listdir(self, path: str) -> list[str]:
         return list(self._answer("listdir", path))
@@ -111,6 +124,11 @@ class Tee(Host):
         text = self._asked("read", path, self._host.read)
         self.texts.files[path] = text
         return text
+
+    def pour(self, path: str, into: Into, padding: int = 0) -> None:
+        """As Host; the text is kept, so it is whole in memory after all."""
+        text = self.read(path)
+        into(bytearray(text) + bytes(padding), len(text), True)
 
     def listdir(self, path: str) -> list[str]:
         """As Host."""

@@ -11,9 +11,9 @@ from memlab.procfs.fields import lines_of
 from memlab.procfs.host import Host
 
 # start-end perms offset major:minor inode, then blanks and whatever name there is
+_TAIL = re.compile(r"([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?", re.DOTALL)
 _HEADER = re.compile(
-    r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]{1,16})"
-    r" ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
+    r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]{1,16}) " + _TAIL.pattern,
     re.DOTALL,
 )
 _MOST = 1 << 64
@@ -58,6 +58,17 @@ def parse_header(line: str, path: str, number: int) -> Header:
     if inode >= _MOST:
         raise Malformed(path, number, line, "has an inode beyond 64 bits")
     return start, end, perms, int(offset, 16), _decimal(device), inode, name or ""
+
+
+def parse_tail(tail: str) -> tuple[str, int, str]:
+    """(device, inode, name) from what stands behind the offset; ValueError where it is none."""
+    match = _TAIL.fullmatch(tail)
+    if match is None:
+        raise ValueError(tail)
+    device, digits, name = match.groups()
+    if int(digits) >= _MOST:
+        raise ValueError(tail)
+    return _decimal(device), int(digits), name or ""
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from memlab.errors import Unsupported
 from memlab.procfs.fields import snake
 from memlab.procfs.host import Host
-from memlab.procfs.smaps_blocks import NUMBERS, TEXTS, read_table
+from memlab.procfs.smaps_lines import NUMBERS, TEXTS
+from memlab.procfs.smaps_pieces import PADDING
+from memlab.procfs.smaps_stencil import Odd
+from memlab.procfs.smaps_stream import Columns, Memory, Stream, from_text
 
 _KNOWN_NUMBERS = frozenset(map(snake, NUMBERS))
 _KNOWN = _KNOWN_NUMBERS | frozenset(map(snake, TEXTS))
@@ -160,24 +163,50 @@ class Row:
 
 def parse(text: bytes, path: str = "smaps") -> Smaps:
     """Malformed where a line is odd or a block is cut; an empty text has no mappings."""
-    table = read_table(text, path)
-    start, end, perms, offset, device, inode, names = (
-        zip(*table.headers, strict=True) if table.headers else [()] * 7
-    )
+    return _smaps(from_text(text, path))
+
+
+def _smaps(columns: Columns) -> Smaps:
     return Smaps(
-        start=np.array(start, dtype=np.uint64),
-        end=np.array(end, dtype=np.uint64),
-        offset=np.array(offset, dtype=np.uint64),
-        inode=np.array(inode, dtype=np.uint64),
-        perms=perms,
-        device=device,
-        names=names,
-        sizes={snake(key): column for key, column in table.numbers.items()},
-        texts={snake(key): column for key, column in table.texts.items()},
+        start=columns.start,
+        end=columns.end,
+        offset=columns.offset,
+        inode=columns.inode,
+        perms=columns.perms,
+        device=columns.device,
+        names=columns.names,
+        sizes={snake(key): column for key, column in columns.numbers.items()},
+        texts={snake(key): column for key, column in columns.texts.items()},
     )
 
 
 def read(host: Host, pid: int | str) -> Smaps:
     """Read it; Denied for the process of another user. Empty for kernel threads and zombies."""
-    path = f"/proc/{pid}/smaps"
-    return parse(host.read(path), path)
+    return Reader(host, pid, remember=False).read()
+
+
+class Reader:
+    """Reads the smaps of one process again and again.
+
+    Remembers the text of the last time, about 720 bytes a mapping: where that has not changed
+    nothing is parsed, and where nothing has changed the same Smaps comes back.
+    """
+
+    def __init__(self, host: Host, pid: int | str, remember: bool = True) -> None:
+        self._host = host
+        self._path = f"/proc/{pid}/smaps"
+        self._memory = Memory() if remember else None
+        self._last: Smaps | None = None
+
+    def read(self) -> Smaps:
+        """As `smaps.read`."""
+        stream = Stream(self._memory)
+        try:
+            self._host.pour(self._path, stream.take, PADDING)
+            columns = stream.columns()
+        except Odd:
+            return parse(self._host.read(self._path), self._path)
+        if columns is not None:
+            self._last = _smaps(columns)
+        assert self._last is not None
+        return self._last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ PROCESS = re.compile(r"/proc/([0-9]+)(?=/|$)")
 # A seq file of /proc gives about a page a read, whatever is asked (fs/seq_file.c); a bigger
 # buffer costs more to allocate than it saves, measured up to a smaps of 45 MB.
 _READ_BYTES = 1 << 16
+_POUR_BYTES = 1 << 21  # fits the second-level cache, so what comes is parsed where it lies
 
 _TRACER = "run as the process's owner, or as root (CAP_SYS_PTRACE) where it changed its user"
 _ATTACHER = "run as root (CAP_SYS_PTRACE): kernel.yama.ptrace_scope may forbid it to the owner"
@@ -33,6 +34,27 @@ _PRIVILEGES = (
     (r"/sys/kernel/(debug|tracing)(/.*)?", _ROOT),
 )
 _HIDDEN = "it has ended, never was, or /proc hides it from you (hidepid); ps shows what runs"
+
+
+Into = Callable[[bytearray, int, bool], int]
+
+
+def pour(descriptor: int, into: Into, padding: int) -> None:
+    """Read a file into one buffer, again and again; see Host.pour."""
+    buffer = bytearray(_POUR_BYTES + padding)
+    view = memoryview(buffer)
+    have = 0
+    while True:
+        # a read gives a page or so: fill the buffer before anybody is called
+        count = os.readv(descriptor, [view[have:_POUR_BYTES]])
+        have += count
+        if count and have < _POUR_BYTES:
+            continue
+        done = into(buffer, have, not count)
+        if not count:
+            return
+        have -= done
+        buffer[:have] = buffer[done : done + have]
 
 
 class Tree:
@@ -52,6 +74,15 @@ class Tree:
             finally:
                 os.close(descriptor)
         return b"".join(chunks)
+
+    def pour(self, path: str, into: Into, padding: int) -> None:
+        """The text in pieces; see Host.pour."""
+        with self._clear_errors(path):
+            descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                pour(descriptor, into, padding)
+            finally:
+                os.close(descriptor)
 
     def listdir(self, path: str) -> list[str]:
         """Names, sorted."""

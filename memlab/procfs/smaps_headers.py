@@ -1,0 +1,111 @@
+"""The header lines of many smaps blocks at once: addresses, permissions, files."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memlab.errors import Malformed
+from memlab.procfs import digits
+from memlab.procfs.maps import Header, parse_header
+from memlab.procfs.smaps_stencil import Bytes, Odd, Stencil, Words
+
+# header: 12-12 perms offset, as addresses of user space are wide on 64 bit
+HEAD = b"000000000000-000000000000 rwxp 00000000 "
+_BARE_TAIL = b"00:00 0 "  # anonymous memory: no device, no inode, no name
+_HEAD_RECORD = np.dtype(
+    {
+        "names": ["start", "start_low", "end", "end_low", "perms", "offset", "tail"],
+        "formats": ["<u8", "<u4", "<u8", "<u4", "<u4", "<u8", "<u8"],
+        "offsets": [0, 8, 13, 21, 26, 31, 40],
+        "itemsize": 48,
+    }
+)
+_HALF, _FOUR_ZEROS = np.uint64(32), np.uint64(0x30303030)
+# in the order of the bits that tell a letter from "-" (bit 6 of its byte) and s from p (bit 0)
+PERMS = tuple(r + w + x + s for s in "ps" for x in "-x" for w in "-w" for r in "-r")
+_PERM_WORDS: NDArray[np.uint32] = np.frombuffer("".join(PERMS).encode(), dtype="<u4")
+
+
+class Headers:
+    """The columns of some header lines, as in `smaps.Smaps`, but `perms` are places in PERMS.
+
+    `tails` says where what follows each header begins, 0 for those to be put in later.
+    """
+
+    def __init__(
+        self,
+        view: Bytes,
+        heads: NDArray[np.int64],
+        tails: NDArray[np.int64],
+        stencil: Stencil,
+    ) -> None:
+        window = windows(view, len(HEAD) + 8)[heads]
+        record = window.view(_HEAD_RECORD)[:, 0]
+        words = np.empty((5, len(heads)), dtype="<u8")
+        words[0], words[2], words[4] = record["start"], record["end"], record["offset"]
+        words[1] = record["start_low"].astype("<u8") << _HALF | _FOUR_ZEROS
+        words[3] = record["end_low"].astype("<u8") << _HALF | _FOUR_ZEROS
+        values, good = digits.hexadecimal(words)
+        usual = good.all(axis=0) & (tails > 0)
+        for at in (12, 25, 30, 39):
+            usual &= window[:, at] == HEAD[at]
+        perms = record["perms"]
+        codes = (perms >> 6 & 1) | (perms >> 13 & 2) | (perms >> 20 & 4) | (perms >> 21 & 8)
+        self.perms = codes.astype(np.int8)
+        usual &= _PERM_WORDS[self.perms] == perms
+        sixteen = np.uint64(16)
+        self.start = values[0] << sixteen | values[1]
+        self.end = values[2] << sixteen | values[3]
+        self.offset = values[4]
+        usual &= self.start < self.end
+        self.inode: Words = np.zeros(len(heads), dtype=np.uint64)
+        self.device = ["0:0"] * len(heads)
+        self.names = [""] * len(heads)
+        bare = record["tail"] == np.frombuffer(_BARE_TAIL, "<u8")[0]
+        named = ~(bare & (tails == heads + len(HEAD) + len(_BARE_TAIL) + 1)) & usual
+        self._put_named(view, np.flatnonzero(named), heads, tails, stencil)
+        for row in np.flatnonzero(~usual & (tails > 0)).tolist():
+            self.put(row, _parsed(view[int(heads[row]) : int(tails[row]) - 1].tobytes()))
+
+    def _put_named(
+        self,
+        view: Bytes,
+        rows: NDArray[np.int64],
+        heads: NDArray[np.int64],
+        tails: NDArray[np.int64],
+        stencil: Stencil,
+    ) -> None:
+        text = view.data
+        spans = zip(
+            rows.tolist(),
+            (heads[rows] + len(HEAD)).tolist(),
+            (tails[rows] - 1).tolist(),
+            strict=True,
+        )
+        inodes = []
+        for row, begin, end in spans:
+            self.device[row], inode, self.names[row] = stencil.tail(text[begin:end].tobytes())
+            inodes.append(inode)
+        self.inode[rows] = inodes
+
+    def put(self, row: int, header: Header) -> None:
+        """One header that another reader has read."""
+        start, end, perms, offset, self.device[row], inode, self.names[row] = header
+        self.start[row], self.end[row], self.offset[row] = start, end, offset
+        self.inode[row], self.perms[row] = inode, PERMS.index(perms)
+
+
+def _parsed(line: bytes) -> Header:
+    try:
+        header = parse_header(line.decode(errors="surrogateescape"), "smaps", 0)
+    except Malformed:
+        raise Odd from None
+    if b"\n" in line:
+        raise Odd
+    return header
+
+
+def windows(view: Bytes, width: int) -> Bytes:
+    """Row i is view[i : i + width]; as numpy's sliding_window_view, without its checks."""
+    return np.ndarray((len(view) - width + 1, width), np.uint8, view, strides=(1, 1))

@@ -1,0 +1,198 @@
+"""Whole mappings of a smaps text, hundreds at once, with numpy.
+
+Nearly all blocks of a text are alike but for their digits, because the kernel right-aligns
+numbers to eight places (SEQ_PUT_DEC in fs/proc/task_mmu.c). So one block is learnt as a stencil,
+and eight characters at a time are compared with it. What does not fit is read line by line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memlab.errors import Malformed
+from memlab.procfs import digits
+from memlab.procfs.maps import Header
+from memlab.procfs.smaps_headers import HEAD, Headers, windows
+from memlab.procfs.smaps_lines import read_table
+from memlab.procfs.smaps_stencil import MARK, PLACES, Bytes, Odd, Stencil, Words
+
+PADDING = 256  # bytes that must be readable behind a piece: windows reach beyond its end
+
+_MARK_WORD = np.frombuffer(MARK, "<u8")[0]
+_FLAGS_WIDTHS = (40, 120)  # 12 flags are many, 39 more than there are (show_smap_vma_flags)
+_EIGHT_BYTES: Words = np.uint64(1) << np.arange(0, 64, 8, dtype=np.uint64)
+
+Numbers = dict[str, NDArray[np.int64] | int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Columns of some mappings, in order.
+
+    numbers: bytes, by the kernel's names; an array, or one number where all mappings have the
+    same. flags: places in the stencil's list of them.
+    """
+
+    headers: Headers
+    numbers: Numbers
+    flags: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.flags)
+
+
+def end_of_last_block(view: Bytes, length: int) -> int:
+    """Where the last whole mapping of a text ends; 0 where none does."""
+    text = view[:length]
+    tail = bytes(text[-16384:])
+    mark = tail.rfind(b"\n" + MARK)
+    while mark >= 0:
+        end = tail.find(b"\n", mark + 1)
+        if end >= 0:
+            return length - len(tail) + end + 1
+        mark = tail.rfind(b"\n" + MARK, 0, mark)
+    return 0
+
+
+def read_piece(view: Bytes, length: int, stencil: Stencil) -> Piece:
+    """The mappings in view[:length], which are whole; behind them lie PADDING bytes of anything.
+
+    Raises Odd where the text as a whole is not what it should be.
+    """
+    heads, marks, flags = _blocks(view, length, stencil)
+    begins = marks - stencil.length
+    numbers, plain = _numbers(view, begins, stencil)
+    plain &= begins > heads + len(HEAD)
+    tails = np.where(plain, begins, 0)
+    headers = Headers(view, heads, tails, stencil)
+    if not plain.all():
+        columns = {key: np.full(len(heads), column) for key, column in numbers.items()}
+        for row in np.flatnonzero(~plain).tolist():
+            stop = int(heads[row + 1]) if row + 1 < len(heads) else length
+            alone = _read_alone(view[int(heads[row]) : stop].tobytes(), row, columns, stencil)
+            headers.put(row, alone)
+        numbers = dict(columns)
+    return Piece(headers, numbers, flags)
+
+
+def _blocks(
+    view: Bytes, length: int, stencil: Stencil
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Where each header begins, where each VmFlags line begins, and its flags' number."""
+    marks = _positions(view, length, ord("V"))
+    is_mark = windows(view, 8)[marks].view("<u8")[:, 0] == _MARK_WORD
+    marks = marks[is_mark]
+    marks = marks[view[marks - 1] == ord("\n")]
+    if not len(marks):
+        raise Odd
+    ids, lengths = _flags(view, marks + len(MARK), stencil)
+    nexts = marks + len(MARK) + lengths
+    if nexts[-1] != length:
+        raise Odd
+    return np.concatenate(([0], nexts[:-1])), marks, ids
+
+
+def _flags(
+    view: Bytes, begins: NDArray[np.int64], stencil: Stencil
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The number of each set of flags, and how long its line is; few sets serve all mappings."""
+    for width in _FLAGS_WIDTHS:
+        window = windows(view, width)[begins]
+        ends = window[:, 1::3] == ord("\n")  # a blank, then two letters and a blank a flag
+        count = ends.argmax(axis=1)
+        if ((count > 0) | ends[:, 0]).all():
+            break
+    else:
+        raise Odd
+    words = window.view("<u8") & _masks(width)[count]
+    return stencil.flag_ids(words), 3 * count + 2
+
+
+def _positions(view: Bytes, length: int, byte: int) -> NDArray[np.int64]:
+    """Where a rare byte stands: eight at a time are looked at first."""
+    there = view[: length // 8 * 8 + 8] == byte
+    words = there.view("<u8")
+    found = np.flatnonzero(words != 0)
+    bits = words[found]
+    if (bits & (bits - np.uint64(1))).any():
+        positions = np.flatnonzero(there)  # two in one word
+    else:
+        positions = 8 * found + np.searchsorted(_EIGHT_BYTES, bits)
+    return positions[positions < length]
+
+
+@lru_cache
+def _masks(width: int) -> Words:
+    """For each number of flags, what of the window belongs to the line, newline included."""
+    inside = np.arange(width) < 2 + 3 * np.arange(width // 3 + 1)[:, None]
+    return np.where(inside, 0xFF, 0).astype(np.uint8).view("<u8")
+
+
+def _numbers(
+    view: Bytes, begins: NDArray[np.int64], stencil: Stencil
+) -> tuple[Numbers, NDArray[np.bool_]]:
+    """The numbers, and which mappings fit the stencil (the others' numbers mean nothing)."""
+    width = 8 * len(stencil.image)
+    fits = begins > 0
+    images = windows(view, width)[np.where(fits, begins - 1, 0)].view("<u8")
+    np.bitwise_xor(images, stencil.image, out=images)
+    differs = np.bitwise_or.reduce(images, axis=0)
+    if (differs & stencil.fixed).any():
+        fits &= ~(images & stencil.fixed).any(axis=1)
+        differs = np.bitwise_or.reduce(images[fits], axis=0)
+    numbers: Numbers = {}
+    flat = images.view(np.uint8)
+    for places, keys in _by_width(differs.tobytes(), stencil, numbers).items():
+        words = np.empty((len(keys), len(begins)), dtype=f"<u{places}")
+        for key, column in zip(keys, words, strict=True):
+            at = stencil.places[key] + PLACES - places
+            part: Words = np.ndarray(
+                len(begins), words.dtype, flat, offset=at, strides=(flat.strides[0],)
+            )
+            same = int.from_bytes(stencil.text[at : at + places], "little")
+            np.bitwise_xor(part, words.dtype.type(same), out=column)
+        values, good = digits.decimal(words)
+        if not good.all():
+            fits &= good.all(axis=0)
+        for key, column in zip(keys, values, strict=True):
+            numbers[key] = column * stencil.units[key]
+    return numbers, fits
+
+
+def _by_width(differs: bytes, stencil: Stencil, numbers: Numbers) -> dict[int, list[str]]:
+    """The numbers that vary, by the places that must be looked at; the others are known.
+
+    Few need all eight: where the stencil has blanks and nothing differs, there are none.
+    """
+    widths: dict[int, list[str]] = {}
+    for key, at in stencil.places.items():
+        different = differs[at : at + PLACES].lstrip(b"\0")
+        if different:
+            digits_ = stencil.text[at : at + PLACES].lstrip(b" ")
+            needed = max(len(different), len(digits_))
+            widths.setdefault(2 if needed <= 2 else 4 if needed <= 4 else 8, []).append(key)
+        else:
+            numbers[key] = stencil.values[key]
+    return widths
+
+
+def _read_alone(
+    block: bytes,
+    row: int,
+    rows: dict[str, NDArray[np.int64]],
+    stencil: Stencil,
+) -> Header:
+    """One mapping, by the line reader; it must have what all the others have."""
+    try:
+        table = read_table(block, "smaps")
+    except Malformed:
+        raise Odd from None
+    if table.units != stencil.units or table.texts.keys() != {"VmFlags"}:
+        raise Odd
+    for key, value in table.numbers.items():
+        rows[key][row] = value[0]
+    return table.headers[0]

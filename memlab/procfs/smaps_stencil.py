@@ -1,0 +1,141 @@
+"""How one kernel lays out a block of smaps, learnt from the first block of a text.
+
+Nearly all blocks are alike but for their digits, because the kernel right-aligns numbers to
+eight places (SEQ_PUT_DEC in fs/proc/task_mmu.c), and most share a few sets of VmFlags and a few
+files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memlab.procfs.maps import parse_tail
+from memlab.procfs.smaps_lines import FLAGS, LINE, NUMBER, SOMETIMES
+
+MARK = b"VmFlags:"
+PLACES = 8
+_MOST_TAILS = 100_000
+
+Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint64]
+
+
+class Odd(Exception):
+    """This text is not laid out as it should be: only the line reader can say what it is."""
+
+
+@dataclass
+class Stencil:
+    """One block between its header and its VmFlags, learnt from a text.
+
+    text: its bytes, from the newline before it; image: the same as words of eight; fixed: the
+    mask of what must not differ; units: bytes (or 1) of each number; places: where in the text its
+    eight places begin; values: the numbers of the block itself.
+    """
+
+    length: int
+    text: bytes
+    image: Words
+    fixed: Words
+    units: dict[str, int]
+    places: dict[str, int]
+    values: dict[str, int]
+    flags: list[str] = field(default_factory=list)
+    _flag_lines: list[bytes] = field(default_factory=list)
+    _flag_sums: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    _tails: dict[bytes, tuple[str, int, str]] = field(default_factory=dict)
+
+    def fits(self, block: bytes) -> bool:
+        """Whether a text that begins with this mapping is laid out so."""
+        first = block.find(b"\n")
+        image = block[first : first + 8 * len(self.image)]
+        if len(image) != 8 * len(self.image):
+            return False
+        return not ((np.frombuffer(image, "<u8") ^ self.image) & self.fixed).any()
+
+    @classmethod
+    def learn(cls, block: bytes) -> Stencil:
+        """From the text of one mapping; raises Odd where it cannot be a stencil."""
+        first = block.find(b"\n") + 1
+        last = block.find(b"\n" + MARK) + 1
+        if not 0 < first < last:
+            raise Odd
+        units, places, position = {}, {}, 1
+        for line in block[first:last].splitlines(keepends=True):
+            match = LINE.match(line.rstrip(b"\n"))
+            amount = match and NUMBER.fullmatch(match[2])
+            if not match or not amount:
+                raise Odd
+            last_digit = match.start(2) + amount.end(1)
+            if last_digit - match.end(1) <= PLACES:
+                raise Odd  # not aligned to eight places
+            units[match[1].decode()] = 1024 if amount[2] else 1
+            places[match[1].decode()] = position + last_digit - PLACES
+            position += len(line)
+        if units.keys() & SOMETIMES or not units.keys() >= {"Size", "Rss"}:
+            raise Odd
+        length = last - first
+        width = -(-(1 + length) // 8) * 8
+        image = (block[first - 1 : last] + MARK)[:width]
+        fixed = np.full(width, 0xFF, dtype=np.uint8)
+        for place in places.values():
+            fixed[place : place + PLACES] = 0
+        values = {key: int(image[at : at + PLACES]) * units[key] for key, at in places.items()}
+        words = np.frombuffer(image, "<u8")
+        return cls(length, image, words, fixed.view("<u8"), units, places, values)
+
+    def flag_ids(self, lines: Words) -> NDArray[np.int32]:
+        """The number of each line's set of flags; a line is words of eight, zeros behind its newline."""
+        sums = (lines * _odd_factors(lines.shape[1])).sum(axis=1, dtype=np.uint64)
+        ids = self._flags_by_sum(sums)
+        new = np.flatnonzero(ids < 0)
+        if len(new):
+            _, first = np.unique(sums[new], return_index=True)
+            for row in new[first].tolist():
+                self._learn_flags(sums[row], lines[row].tobytes().rstrip(b"\0"))
+            ids = self._flags_by_sum(sums)
+        # equal sums are almost surely equal lines; here "almost" is not enough
+        known = np.array(self._flag_lines, dtype="S120").view("<u8").reshape(len(self.flags), -1)
+        if (known[ids, : lines.shape[1]] != lines).any():
+            raise Odd
+        return ids
+
+    def _flags_by_sum(self, sums: Words) -> NDArray[np.int32]:
+        if not len(self._flag_sums):
+            return np.full(len(sums), -1, dtype=np.int32)
+        order = np.argsort(self._flag_sums)
+        at = order[np.searchsorted(self._flag_sums, sums, sorter=order) % len(order)]
+        return np.where(self._flag_sums[at] == sums, at, -1).astype(np.int32)
+
+    def _learn_flags(self, sum_of_words: np.uint64, line: bytes) -> None:
+        if line[:1] != b" " or line[-1:] != b"\n" or not FLAGS.fullmatch(line[1:-1]):
+            raise Odd
+        self._flag_sums = np.append(self._flag_sums, sum_of_words)
+        self._flag_lines.append(line)
+        self.flags.append(line.decode().strip())
+
+    def tail(self, tail: bytes) -> tuple[str, int, str]:
+        """Device, inode and name, by what stands behind the offset; many mappings share them."""
+        known = self._tails.get(tail)
+        if known is None:
+            if b"\n" in tail:
+                raise Odd
+            try:
+                known = parse_tail(tail.decode(errors="surrogateescape"))
+            except ValueError:
+                raise Odd from None
+            if len(self._tails) > _MOST_TAILS:
+                self._tails.clear()
+            self._tails[tail] = known
+        return known
+
+
+@lru_cache
+def _odd_factors(count: int) -> Words:
+    """Any odd numbers: a sum of words times these differs where the words differ, nearly always."""
+    powers = [pow(0x9E3779B97F4A7C15, power, 1 << 64) for power in range(1, count + 1)]
+    return np.array(powers, dtype=np.uint64)
