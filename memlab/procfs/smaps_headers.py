@@ -21,6 +21,10 @@ _HEAD_RECORD = np.dtype(
         "itemsize": 48,
     }
 )
+_HEAD_WORDS: Words = np.frombuffer(HEAD + bytes(8), dtype="<u8")
+_HEAD_FIXED: Words = np.frombuffer(
+    bytes(0xFF if at in (12, 25, 30, 39) else 0 for at in range(48)), dtype="<u8"
+)
 _HALF, _FOUR_ZEROS = np.uint64(32), np.uint64(0x30303030)
 # in the order of the bits that tell a letter from "-" (bit 6 of its byte) and s from p (bit 0)
 PERMS = tuple(r + w + x + s for s in "ps" for x in "-x" for w in "-w" for r in "-r")
@@ -48,8 +52,9 @@ class Headers:
         words[3] = record["end_low"].astype("<u8") << _HALF | _FOUR_ZEROS
         values, good = digits.hexadecimal(words)
         usual = good.all(axis=0) & (tails > 0)
-        for at in (12, 25, 30, 39):
-            usual &= window[:, at] == HEAD[at]
+        differs = (window.view("<u8") ^ _HEAD_WORDS) & _HEAD_FIXED
+        if np.bitwise_or.reduce(differs, axis=0).any():
+            usual &= ~differs.any(axis=1)
         perms = record["perms"]
         codes = (perms >> 6 & 1) | (perms >> 13 & 2) | (perms >> 20 & 4) | (perms >> 21 & 8)
         self.perms = codes.astype(np.int8)

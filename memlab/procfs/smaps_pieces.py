@@ -18,12 +18,12 @@ from memlab.procfs import digits
 from memlab.procfs.maps import Header
 from memlab.procfs.smaps_headers import HEAD, Headers, windows
 from memlab.procfs.smaps_lines import read_table
-from memlab.procfs.smaps_stencil import MARK, PLACES, Bytes, Odd, Stencil, Words
+from memlab.procfs.smaps_stencil import FLAGS_BYTES, MARK, PLACES, Bytes, Odd, Stencil, Words
 
 PADDING = 256  # bytes that must be readable behind a piece: windows reach beyond its end
 
 _MARK_WORD = np.frombuffer(MARK, "<u8")[0]
-_FLAGS_WIDTHS = (40, 120)  # 12 flags are many, 39 more than there are (show_smap_vma_flags)
+_FLAGS_WIDTHS = (40, FLAGS_BYTES)  # 12 flags are many
 _EIGHT_BYTES: Words = np.uint64(1) << np.arange(0, 64, 8, dtype=np.uint64)
 
 Numbers = dict[str, NDArray[np.int64] | int]
@@ -158,8 +158,8 @@ def _numbers(
         values, good = digits.decimal(words)
         if not good.all():
             fits &= good.all(axis=0)
-        for key, column in zip(keys, values, strict=True):
-            numbers[key] = column * stencil.units[key]
+        values *= np.array([[stencil.units[key]] for key in keys])
+        numbers.update(zip(keys, values, strict=True))
     return numbers, fits
 
 

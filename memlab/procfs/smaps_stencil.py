@@ -18,6 +18,7 @@ from memlab.procfs.smaps_lines import FLAGS, LINE, NUMBER, SOMETIMES
 
 MARK = b"VmFlags:"
 PLACES = 8
+FLAGS_BYTES = 120  # 39 flags are more than there are (show_smap_vma_flags)
 _MOST_TAILS = 100_000
 
 Bytes = NDArray[np.uint8]
@@ -45,8 +46,9 @@ class Stencil:
     places: dict[str, int]
     values: dict[str, int]
     flags: list[str] = field(default_factory=list)
-    _flag_lines: list[bytes] = field(default_factory=list)
+    _flag_lines: Words = field(default_factory=lambda: np.zeros((0, FLAGS_BYTES // 8), np.uint64))
     _flag_sums: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    _flag_order: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     _tails: dict[bytes, tuple[str, int, str]] = field(default_factory=dict)
 
     def fits(self, block: bytes) -> bool:
@@ -99,23 +101,25 @@ class Stencil:
                 self._learn_flags(sums[row], lines[row].tobytes().rstrip(b"\0"))
             ids = self._flags_by_sum(sums)
         # equal sums are almost surely equal lines; here "almost" is not enough
-        known = np.array(self._flag_lines, dtype="S120").view("<u8").reshape(len(self.flags), -1)
-        if (known[ids, : lines.shape[1]] != lines).any():
+        if (self._flag_lines[ids, : lines.shape[1]] != lines).any():
             raise Odd
         return ids
 
     def _flags_by_sum(self, sums: Words) -> NDArray[np.int32]:
-        if not len(self._flag_sums):
+        if not self.flags:
             return np.full(len(sums), -1, dtype=np.int32)
-        order = np.argsort(self._flag_sums)
-        at = order[np.searchsorted(self._flag_sums, sums, sorter=order) % len(order)]
+        at = self._flag_order[
+            np.searchsorted(self._flag_sums, sums, sorter=self._flag_order) % len(self.flags)
+        ]
         return np.where(self._flag_sums[at] == sums, at, -1).astype(np.int32)
 
     def _learn_flags(self, sum_of_words: np.uint64, line: bytes) -> None:
         if line[:1] != b" " or line[-1:] != b"\n" or not FLAGS.fullmatch(line[1:-1]):
             raise Odd
+        words = np.frombuffer(line.ljust(FLAGS_BYTES, b"\0"), dtype="<u8")
+        self._flag_lines = np.vstack([self._flag_lines, words])
         self._flag_sums = np.append(self._flag_sums, sum_of_words)
-        self._flag_lines.append(line)
+        self._flag_order = np.argsort(self._flag_sums)
         self.flags.append(line.decode().strip())
 
     def tail(self, tail: bytes) -> tuple[str, int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,10 @@ from memlab.procfs.answers import FileStat, Statvfs
 
 PROCESS = re.compile(r"/proc/([0-9]+)(?=/|$)")
 
-# A seq file of /proc gives about a page a read, whatever is asked (fs/seq_file.c); a bigger
-# buffer costs more to allocate than it saves, measured up to a smaps of 45 MB.
-_READ_BYTES = 1 << 16
-_POUR_BYTES = 1 << 21  # fits the second-level cache, so what comes is parsed where it lies
+# A seq file of /proc gives about a page a read, whatever is asked (fs/seq_file.c). What fits the
+# second-level cache is parsed where it lies; less makes more calls, more was slower (measured).
+_POUR_BYTES = 2 << 20
+_IDLE = threading.local()
 
 _TRACER = "run as the process's owner, or as root (CAP_SYS_PTRACE) where it changed its user"
 _ATTACHER = "run as root (CAP_SYS_PTRACE): kernel.yama.ptrace_scope may forbid it to the owner"
@@ -39,22 +40,45 @@ _HIDDEN = "it has ended, never was, or /proc hides it from you (hidepid); ps sho
 Into = Callable[[bytearray, int, bool], int]
 
 
-def pour(descriptor: int, into: Into, padding: int) -> None:
-    """Read a file into one buffer, again and again; see Host.pour."""
-    buffer = bytearray(_POUR_BYTES + padding)
+def pour(descriptor: int, into: Into, padding: int = 0) -> None:
+    """Read a file that is open, into one buffer again and again; see Host.pour."""
+    buffer = _buffer(padding)
     view = memoryview(buffer)
     have = 0
-    while True:
-        # a read gives a page or so: fill the buffer before anybody is called
-        count = os.readv(descriptor, [view[have:_POUR_BYTES]])
-        have += count
-        if count and have < _POUR_BYTES:
-            continue
-        done = into(buffer, have, not count)
-        if not count:
-            return
-        have -= done
-        buffer[:have] = buffer[done : done + have]
+    try:
+        while True:
+            # a read gives a page or so: fill the buffer before anybody is called
+            count = os.readv(descriptor, [view[have:_POUR_BYTES]])
+            have += count
+            if count and have < _POUR_BYTES:
+                continue
+            done = into(buffer, have, not count)
+            if not count:
+                return
+            have -= done
+            view[:have] = view[done : done + have]
+    finally:
+        _IDLE.buffer = buffer
+
+
+def _buffer(padding: int) -> bytearray:
+    """The one that this thread used before: pages that are there already cost nothing."""
+    idle: bytearray | None = _IDLE.__dict__.pop("buffer", None)
+    if idle is None or len(idle) < _POUR_BYTES + padding:
+        return bytearray(_POUR_BYTES + padding)
+    return idle
+
+
+def read_whole(descriptor: int) -> bytes:
+    """All that a file that is open has to say from here on."""
+    parts: list[bytes] = []
+
+    def keep(buffer: bytearray, length: int, _last: bool) -> int:
+        parts.append(bytes(memoryview(buffer)[:length]))
+        return length
+
+    pour(descriptor, keep)
+    return b"".join(parts)
 
 
 class Tree:
@@ -68,12 +92,9 @@ class Tree:
         with self._clear_errors(path):
             descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                chunks = []
-                while chunk := os.read(descriptor, _READ_BYTES):
-                    chunks.append(chunk)
+                return read_whole(descriptor)
             finally:
                 os.close(descriptor)
-        return b"".join(chunks)
 
     def pour(self, path: str, into: Into, padding: int) -> None:
         """The text in pieces; see Host.pour."""
