@@ -16,7 +16,7 @@ NBVAL      = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --timeout=
 
 export PIP_ROOT_USER_ACTION ?= ignore
 
-.PHONY: help lab setup test-setup system test $(STAGES) soak wheel format constraints clean
+.PHONY: help lab setup test-setup system test $(STAGES) bench soak wheel format constraints clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -96,6 +96,10 @@ browser: $(TESTS) ## JupyterLab in a headless Chromium
 packaging: $(TESTS) ## the wheel, in an empty environment
 	$(PYTEST) -m 'packaging and not soak'
 
+bench: $(TESTS) ## measure what looking costs, beside peers and the kernel, and write docs/benchmarks.md
+	@$(PIP) --quiet --editable '.[bench]'
+	$(PY) -m benchmarks --write $(BENCHMARKS)
+
 soak: $(TESTS) ## the long tests: minutes to hours
 	$(PYTEST) -m soak --timeout=0
 
@@ -114,7 +118,7 @@ wheel: $(TESTS) ## build dist/*.whl and the source archive
 constraints: ## pin everything anew in constraints.txt, with PYTHON=… naming a Python 3.11.2
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:3] != (3, 11, 2) and "resolve with Python 3.11.2")'
 	rm -rf build/resolve && $(PYTHON) -m venv build/resolve
-	build/resolve/bin/python -m pip install --upgrade --editable '.[test,dev,c]'
+	build/resolve/bin/python -m pip install --upgrade --editable '.[test,dev,bench,c]'
 	build/resolve/bin/python -m pip list --format=freeze \
 	    --exclude memlab --exclude pip --exclude setuptools | LC_ALL=C sort -f > constraints.txt
 	rm -rf build/resolve

@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.measure import Line
 
-NAMES = ("smaps_text", "startup")
+NAMES = ("smaps_text", "disturbance", "startup")
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 

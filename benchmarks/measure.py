@@ -27,16 +27,19 @@ def _children() -> float:
 
 
 def interleaved(works: Mapping[str, Work], rounds: int) -> dict[str, float]:
-    """The median of each, in seconds; one round before counts for nothing."""
+    """The median of each, in seconds.
+
+    In its turn each work is done twice and the second time counts: so nobody pays for what the
+    one before has left in the caches and in the allocator.
+    """
     taken: dict[str, list[float]] = {name: [] for name in works}
     gc.collect()
     gc.disable()  # else whoever makes the last of so many objects pays for all
     try:
-        for round_ in range(rounds + 1):
+        for _ in range(rounds):
             for name, work in works.items():
-                seconds = own_cpu(work)
-                if round_:
-                    taken[name].append(seconds)
+                work()
+                taken[name].append(own_cpu(work))
     finally:
         gc.enable()
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
