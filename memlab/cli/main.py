@@ -23,6 +23,7 @@ COMMANDS = (
     "watch",
     "record",
     "diagnose",
+    "what",
     "doctor",
 )
 
