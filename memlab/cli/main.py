@@ -22,6 +22,7 @@ COMMANDS = (
     "leak",
     "watch",
     "record",
+    "why",
     "diagnose",
     "what",
     "doctor",

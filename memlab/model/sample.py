@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.classify import Regions, classify
-from memlab.procfs import fd, meminfo, mountinfo, smaps, stat, statm, status, vmstat
+from memlab.procfs import fd, meminfo, mountinfo, smaps, smaps_rollup, stat, statm, status, vmstat
 from memlab.procfs.host import Host, InstantTexts, Statvfs
 
 T = TypeVar("T")
@@ -66,6 +66,11 @@ class Sample:
     def smaps(self) -> smaps.Smaps | None:
         """/proc/PID/smaps."""
         return self._of(smaps.read)
+
+    @cached_property
+    def rollup(self) -> smaps_rollup.Rollup | None:
+        """/proc/PID/smaps_rollup."""
+        return self._of(smaps_rollup.read)
 
     @cached_property
     def fds(self) -> tuple[fd.Fd, ...] | None:

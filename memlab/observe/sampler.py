@@ -13,11 +13,13 @@ from memlab import __version__
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.recording import Header
 from memlab.model.sample import Sample
-from memlab.procfs import facts, fd, mountinfo, stat
+from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat
 from memlab.procfs.host import Host, Tee
 
 DEFAULT_BUDGET = 0.01  # of one core
 MAX_DESCRIPTORS = 512
+# what usage and memory.stat leave out, by cgroup version
+_GROUP_FILES = {1: ("memory.kmem.usage_in_bytes",), 2: ()}
 
 
 class Pace:
@@ -99,6 +101,8 @@ class Sampler:
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
             self._look_around(tee)
+        if must:
+            self._look_for_second_opinions(tee)
         end = time.monotonic()
         sample = Sample(
             index=self._index,
@@ -119,6 +123,18 @@ class Sampler:
         cost = time.thread_time() - cpu
         # parsing what was read costs about as much again (benchmarks will tell)
         self._mappings.done(time.monotonic(), 3 * cost)
+
+    def _look_for_second_opinions(self, tee: Tee) -> None:
+        """Other accounts of the same memory: the kernel's own sums, the cgroup, what RSS may lag."""
+        if f"/proc/{self.pid}/smaps" in tee.texts.files:
+            self._allowed(lambda: tee.read(f"/proc/{self.pid}/smaps_rollup"))
+        self._allowed(lambda: tee.read(cpus.ONLINE))
+        self._allowed(lambda: self._look_at_group(tee))
+
+    def _look_at_group(self, tee: Tee) -> None:
+        group = cgroup.read(tee, self.pid)
+        for name in ("memory.stat", *_GROUP_FILES[group.version]):
+            self._allowed(partial(tee.read, f"{group.path}/{name}"))
 
     def _look_around(self, tee: Tee) -> None:
         """Descriptors on tmpfs, the fill of tmpfs mounts, and the machine."""
