@@ -26,7 +26,7 @@ def test_unknown_lines_are_listed():
 
 
 def test_nothing_known_names_the_nearest():
-    with pytest.raises(MemlabError, match="did you mean .*Committed_AS"):
+    with pytest.raises(MemlabError, match=r"did you mean .*Committed_AS"):
         what_text("Comitted_AS")
     with pytest.raises(MemlabError, match="no text"):
         what_text(" \n")

@@ -81,7 +81,8 @@ _BLOCKS = re.compile(r" *((?:Node \d+ )?\w+): ((?:\d+\*\d+kB(?: \([UMERHCI]+\))?
 _HUGE = re.compile(r" *Node \d+ ((?:hugepages_\w+=\w+ ?)+)")
 _PAGES = re.compile(
     r" *(\d+) (total pagecache pages|pages in swap cache|pages RAM|pages of RAM|pages HighMem/MovableOnly"
-    r"|pages reserved|pages cma reserved|pages hwpoisoned|pages shared|pages swap cached|free pages|reserved pages|slab pages)"
+    r"|pages reserved|pages cma reserved|pages hwpoisoned|pages shared"
+    r"|pages swap cached|free pages|reserved pages|slab pages)"
 )
 _SWAP = re.compile(r" *(Free swap|Total swap) += (\d+)kB")
 _CACHE = re.compile(r" *(Swap cache)(?: stats)?: (add.*)")
