@@ -13,7 +13,8 @@ from memlab.units import KIB, PAGE_BYTES, format_bytes
 
 _COUNTER = re.compile(r" *([a-z][a-z0-9_]*) +(\d{1,20})")
 _SLAB = re.compile(
-    r"(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,9}) +(\d{1,9}) +(\d{1,9}) +: tunables +(\d+) +(\d+) +(\d+) +: slabdata +(\d{1,15}) +(\d{1,15}) +(\d+).*"
+    r"(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,9}) +(\d{1,9}) +(\d{1,9}) +"
+    r": tunables +(\d+) +(\d+) +(\d+) +: slabdata +(\d{1,15}) +(\d{1,15}) +(\d+).*"
 )
 _BUDDY = re.compile(r"Node +(\d+), zone +(\w+)((?: +\d{1,15})+) *")
 _ZONE = re.compile(r"Node +(\d+), zone +(\w+) *")

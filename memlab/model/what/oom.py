@@ -23,7 +23,8 @@ _INVOKED = re.compile(r"(.*) invoked oom-killer: (.*)")
 _PAIR = re.compile(r"([a-z_]+)=(0x[0-9a-fA-F]+(?:\([^)]*\))?|[^,\s]*)")
 _STACK = re.compile(
     r"CPU: \d+ .*Comm: .*|Pid: \d+, comm: .*|Hardware name: .*|Call Trace:.*| *</?(?:TASK|IRQ|NMI)>"
-    r"| *(?:\? |\[)?\S+\+0x[0-9a-f]+/0x[0-9a-f]+.*|(?:RIP|RSP|Code|R[A-D]X|RBP|RSI|RDI|R\d\d|[FGC]S|ORIG_RAX|EAX|ESI|EIP|DS): ?.*"
+    r"| *(?:\? |\[)?\S+\+0x[0-9a-f]+/0x[0-9a-f]+.*"
+    r"|(?:RIP|RSP|Code|R[A-D]X|RBP|RSI|RDI|R\d\d|[FGC]S|ORIG_RAX|EAX|ESI|EIP|DS): ?.*"
     r"|Workqueue: .*|Tainted: .*"
 )
 
@@ -68,16 +69,20 @@ def read_stack(lines: list[str], at: int) -> tuple[Item, int] | None:
 _STUCK = re.compile(r"all_unreclaimable\? (yes|no)")
 _COUNT = re.compile(r"([a-z][\w()?]*):\s?(-?\d+(?:kB|KB)?|yes|no)(?=\s|$)")
 _ZONE = re.compile(
-    r"((?:Node \d+ )?(?:DMA\d*|Normal|HighMem|Movable|Device|Node \d+)) ((?:free|active|active_anon|inactive_anon):.*)"
+    r"((?:Node \d+ )?(?:DMA\d*|Normal|HighMem|Movable|Device|Node \d+)) "
+    r"((?:free|active|active_anon|inactive_anon):.*)"
 )
 _MEM_INFO = re.compile(
-    r" *(?:Mem-[Ii]nfo:|(?:\w+ )*per-cpu:|(?:[aA]ctive|active_anon|active_file|unevictable|slab_reclaimable|mapped|sec_pagetables|kernel_misc_reclaimable|free|dirty|slab|inactive_anon)[\w()]*:\d+.*)"
+    r" *(?:Mem-[Ii]nfo:|(?:\w+ )*per-cpu:|(?:[aA]ctive|active_anon|active_file|unevictable|slab_reclaimable"
+    r"|mapped|sec_pagetables|kernel_misc_reclaimable|free|dirty|slab|inactive_anon)[\w()]*:\d+.*)"
 )
 _LOWMEM = re.compile(r" *lowmem_reserve\[\]: ([\d ]+)")
 _BLOCKS = re.compile(r" *((?:Node \d+ )?\w+): ((?:\d+\*\d+kB(?: \([UMERHCI]+\))? ?)+)= (\d+)kB")
 _HUGE = re.compile(r" *Node \d+ ((?:hugepages_\w+=\w+ ?)+)")
 _PAGES = re.compile(
-    r" *(\d+) (total pagecache pages|pages in swap cache|pages RAM|pages of RAM|pages HighMem/MovableOnly|pages reserved|pages cma reserved|pages hwpoisoned|pages shared|pages swap cached|free pages|reserved pages|slab pages)"
+    r" *(\d+) (total pagecache pages|pages in swap cache|pages RAM|pages of RAM|pages HighMem/MovableOnly"
+    r"|pages reserved|pages cma reserved|pages hwpoisoned|pages shared"
+    r"|pages swap cached|free pages|reserved pages|slab pages)"
 )
 _SWAP = re.compile(r" *(Free swap|Total swap) += (\d+)kB")
 _CACHE = re.compile(r" *(Swap cache)(?: stats)?: (add.*)")

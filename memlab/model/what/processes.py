@@ -16,7 +16,7 @@ from memlab.units import PAGE_BYTES
 _KEYED = re.compile(r" *([A-Za-z][\w()-]*) *[:=] ?(.*)")
 _FILES = ("smaps", "status", "meminfo", "oom")
 _STAT = re.compile(r" *(\d+) \((.*)\) ([A-Za-z])((?: -?\d{1,20}){36,80})")
-_STATM = re.compile(r" *\d{1,18}(?: +\d{1,18}){6}")
+_STATM = re.compile(r" *\d{1,20}(?: +\d{1,20}){6}")
 
 
 def read_keyed(lines: list[str], at: int) -> tuple[Item, int] | None:
@@ -106,7 +106,8 @@ def read_statm(lines: list[str], at: int) -> tuple[Item, int] | None:
     values = lines[at].split()
     numbers = dict(zip(glossary()["statm"], values, strict=True))
     fields = tuple(field("statm", name, value) for name, value in numbers.items())
-    pages = {name: int(value) for name, value in numbers.items()}
+    # as in procfs.statm: a sum of per-CPU counts may be caught below zero and printed unsigned
+    pages = {name: 0 if int(value) >= 1 << 63 else int(value) for name, value in numbers.items()}
     return Item(
         "/proc/PID/statm: seven sizes in pages",
         fields,

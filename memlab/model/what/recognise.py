@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from memlab.model.what import machine, mappings, oom, pmap, processes, tools
@@ -26,6 +27,7 @@ FORMATS = (
     "pressure, memory.stat, kmemleak, OOM reports, pidstat -r, top, ps aux, pmap, free, vmstat"
 )
 _MOST_WRAPPED = 3
+_PAIR = re.compile(r" *[\w-]+[:=]\S")
 
 
 def explain(text: str) -> Explanation:
@@ -40,7 +42,7 @@ def explain(text: str) -> Explanation:
         if is_ornament(lines[at]):
             at += 1
             continue
-        found = _read(lines, at) or _read_mended(lines, at)
+        found = _read_broken(lines, at) or _read(lines, at) or _read_mended(lines, at)
         if found is None:
             unknown.append((at + 1, lines[at].strip()))
             at += 1
@@ -56,6 +58,13 @@ def _read(lines: list[str], at: int) -> tuple[Item, int] | None:
         if found is not None:
             return found
     return None
+
+
+def _read_broken(lines: list[str], at: int) -> tuple[Item, int] | None:
+    """A line that was broken behind a comma: its first part alone may look whole."""
+    if not lines[at].endswith(",") or at + 1 == len(lines) or not _PAIR.match(lines[at + 1]):
+        return None
+    return None if _read(lines, at + 1) else _read_mended(lines, at)
 
 
 def _read_mended(lines: list[str], at: int) -> tuple[Item, int] | None:

@@ -61,7 +61,8 @@ TABLES = (
     Table("pidstat", tuple(_PIDSTAT), frozenset({"PID", "VSZ", "RSS", "minflt/s"}), "VSZ", "RSS",
           _PID | {"minflt/s": r"\d+\.\d+", "majflt/s": r"\d+\.\d+"}),
     Table("top", tuple(_TOP), frozenset({"PID", "VIRT", "RES"}), "VIRT", "RES",
-          _PID | {"VIRT": _SIZE, "RES": _SIZE, "SHR": _SIZE, "PR": r"-?\d+|rt", "NI": r"-?\d+", "S": "[A-Za-z]", "TIME+": r"[\d:.,hdw]+"}),
+          _PID | {"VIRT": _SIZE, "RES": _SIZE, "SHR": _SIZE, "PR": r"-?\d+|rt", "NI": r"-?\d+", "S": "[A-Za-z]",
+           "TIME+": r"[\d:.,hdw]+"}),
     Table("ps", tuple(_PS), frozenset({"PID", "VSZ", "RSS", "STAT"}), "VSZ", "RSS",
           _PID | {"STAT": r"[A-Za-z][\w<+]*", "TIME": r"[\d:-]+", "%MEM": _NUMBER}),
 )  # fmt: skip
@@ -169,7 +170,7 @@ def _table_remarks(table: Table, groups: Sequence[Sequence[Row]]) -> Iterator[Re
 _TOP_LINES = (
     (re.compile(r" ?top - .*load average: .*"), ("load average",)),
     (re.compile(r" ?(?:Tasks|Threads): .*"), ("Tasks",)),
-    (re.compile(r" ?%?Cpu.*: ?[\d.]+ ?%?us.*"), ("%Cpu(s)",)),
+    (re.compile(r" ?%?Cpu.*: *[\d.]+ ?%?us.*"), ("%Cpu(s)",)),
 )
 _TOP_MEMORY = re.compile(r" ?([KMGT]i?B)? ?(Mem|Swap) ?: +.*\btotal\b.*")
 _TOP_PART = re.compile(

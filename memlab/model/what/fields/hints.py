@@ -12,7 +12,7 @@ smaps | Size | alarming only if it keeps growing; far above Rss is normal for st
 smaps | Rss | close to Size on a heap: all of it was touched; growing: a leak, a cache or a warm-up
 smaps | Pss | equal to Rss: nobody shares it; far below: libraries and forked memory, which is normal
 smaps | Private_Dirty | the process's own cost; a leak of malloc grows here
-smaps | Shared_Dirty | normal after fork and in shared memory; on a private file mapping: a parent's pages not yet copied
+smaps | Shared_Dirty | normal after fork and in shared memory; in a private mapping: pages not yet copied
 smaps | Anonymous | in a private file mapping some kB are normal (relocations, global variables)
 smaps | Swap | normal where it lies still; memory that leaked is often here, as nobody touches it
 smaps | AnonHugePages | much of it with small use: huge pages hold what was freed around a few living objects
@@ -37,7 +37,7 @@ pidstat | minflt/s | normal at any rate; with a rising RSS it is the pages that 
 pidstat | VSZ | rising in equal steps with RSS level: stacks or reservations, not a heap
 pidstat | RSS | level is normal; rising under steady work is to be watched
 pidstat | %MEM | of the machine's memory, not of a cgroup's limit
-meminfo | MemAvailable | below 5 % of MemTotal: swapping or the OOM killer is near (a line of practice, not the kernel's)
+meminfo | MemAvailable | below 5 % of MemTotal: swapping or the OOM killer is near (by practice, no kernel rule)
 meminfo | MemFree | low is normal
 meminfo | Shmem | large: look at tmpfs, ipcs -m, memfd; killing processes need not free it
 meminfo | SUnreclaim | a large or ever rising share: a kernel leak, sockets, many cgroups; slabtop names the cache

@@ -207,6 +207,10 @@ hugetlb | bytes | reserved huge pages, where they are counted
 pgscan | count | pages that reclaim looked at
 pgsteal | count | pages that reclaim took
 @ mm/memcontrol-v1.c, memcg1_stat_format; cgroup-v1/memory.rst "stat file"
+pgpgin | count | pages ever charged to the cgroup
+pgpgout | count | pages ever uncharged
+pgfault | count | page faults of all kinds
+pgmajfault | count | page faults that waited for a disk
 cache | bytes | page cache, tmpfs and shared memory included
 rss | bytes | anonymous memory and swap cache; not the RSS of processes, file pages are in cache
 rss_huge | bytes | anonymous memory in huge pages

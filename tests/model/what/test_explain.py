@@ -1,0 +1,301 @@
+"""Every field has words, every real text is recognised, and no text makes it raise."""
+
+import os
+import re
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memlab.model.what.glossary import _hints, everywhere, glossary, meaning
+from memlab.model.what.recognise import explain
+from memlab.model.what.types import Tone
+from memlab.procfs import meminfo, smaps, stat, statm, status
+from memlab.procfs.fields import snake
+from memlab.procfs.smaps_blocks import NUMBERS, TEXTS
+
+DATA = Path(__file__).parents[2] / "data"
+OOM = sorted((DATA / "oom").glob("*.txt"))
+PROC = (
+    "26231/smaps 26231/smaps_rollup 26231/status 26231/stat 26231/statm 26232/maps"
+    " meminfo slabinfo buddyinfo swaps pressure/memory"
+)
+UNNAMED = "not known here"
+# the reader's word for the kernel's: comm stands in parentheses, direct maps differ by machine
+HIDDEN = {"unknown", "others"}
+
+
+def known(file):
+    return {snake(name) for name in glossary()[file]}
+
+
+def named(cls):
+    return {field.name for field in fields(cls)} - HIDDEN
+
+
+def value(item, name):
+    return next(field.value for field in item.fields if field.name == name)
+
+
+def told(explanation, tone=None):
+    return " ".join(
+        remark.text
+        for item in explanation.items
+        for remark in item.remarks
+        if tone in (None, remark.tone)
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "record"),
+    [("meminfo", meminfo.Meminfo), ("status", status.Status), ("statm", statm.Statm)],
+)
+def test_every_field_of_a_record_has_words(file, record):
+    assert named(record) - known(file) == set()
+
+
+def test_every_field_of_stat_smaps_and_others_of_status_has_words():
+    assert {name.replace("_", "") for name in named(stat.Stat)} - {
+        name.replace("_", "") for name in known("stat")
+    } == set()
+    assert len(glossary()["stat"]) == 52
+    assert (NUMBERS | TEXTS) - glossary()["smaps"].keys() == set()
+    assert status._OTHERS - known("status") == set()
+
+
+def test_every_hint_is_of_a_field():
+    assert [key for key in _hints() if meaning(*key) is None] == []
+
+
+def test_a_field_without_words_is_seen(monkeypatch):
+    monkeypatch.delitem(glossary()["meminfo"], "Shmem")
+    assert named(meminfo.Meminfo) - known("meminfo") == {"shmem"}
+
+
+@pytest.mark.parametrize("path", OOM, ids=lambda path: path.stem)
+def test_an_oom_report_is_recognised_to_its_last_line(path):
+    found = explain(path.read_text())
+    assert found.unknown == ()
+    assert not [f.name for item in found.items for f in item.fields if UNNAMED in f.meaning]
+    assert "was killed" in found.items[-1].title
+
+
+def test_an_oom_report_says_whose_memory_was_short():
+    def says(start):
+        return told(
+            explain(next(p for p in OOM if p.name.startswith(start)).read_text()), Tone.ALARMING
+        )
+
+    assert "the whole machine was out of memory" in says("linux-6.1-")
+    assert "at its limit, 65,536 kB = 64 MiB" in says("linux-6.18")
+    assert "swap is 100 % full" in says("linux-2.6")
+    assert "whole machine" not in says("linux-5.15")
+
+
+@pytest.mark.parametrize("name", PROC.split())
+def test_a_real_file_of_proc_is_recognised(name):
+    found = explain((DATA / "proc" / name).read_text(errors="replace"))
+    assert found.items
+    assert found.unknown == ()
+
+
+def test_the_sums_are_those_of_the_reader():
+    text = (DATA / "proc/26231/smaps").read_bytes()
+    (item,) = explain(text.decode()).items
+    total = smaps.parse(text).total("rss")
+    assert item.resident == total
+    assert value(item, "Rss").startswith(f"{total // 1024:,} kB")
+
+
+def test_the_case_of_the_course():
+    stack = explain((DATA / "captures/app_server.smaps.txt").read_text())
+    assert "a thread stack. VSZ grows by 10,244 kB a thread" in told(stack)
+    samples = explain((DATA / "captures/app_server.pidstat.txt").read_text())
+    assert "VSZ rose 4 times by exactly 10,244 kB" in told(samples, Tone.ALARMING)
+    assert "10,240 kB + 4 kB" in told(samples)
+    assert explain((DATA / "captures/sshd.pmap.txt").read_text()).unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "shown"),
+    [
+        ("Rss:   10,240 kB", "Rss", "10,240 kB = 10 MiB"),
+        ("> Rss:\t 10.240 kB\r\n", "Rss", "10,240 kB = 10 MiB"),
+        ("\x1b[1;32mVmRSS:\x1b[0m   10240 kB", "VmRSS", "10,240 kB = 10 MiB"),
+        ("12: MemFree:   80 kB", "MemFree", "80 kB"),
+        ("/proc/7/status:VmSwap:  2048 kB", "VmSwap", "2,048 kB = 2 MiB"),
+        ("oom_score_adj: -1000", "oom_score_adj", "-1,000"),
+        ("[ 12.345678] memory: usage 8kB, limit 9kB, failcnt 3", "failcnt", "3"),
+        ("Killed process 7 (x) total-vm:8kB,\nanon-rss:4kB, file-rss:0kB", "anon-rss", "4 kB"),
+        ("04:47:00 PM 31108 353,00 0,00 299029776 4182152 12,73 app", "majflt/s", "0.00"),
+    ],
+)
+def test_what_pasting_did_is_undone(text, name, shown):
+    (item,) = explain(text).items
+    assert value(item, name) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "calm", "says"),
+    [
+        ("MemTotal: 1000 kB\nMemAvailable: 49 kB", ("49", "500"), "MemAvailable is 4.9 %"),
+        ("CommitLimit: 10 kB\nCommitted_AS: 11 kB", ("11", "9"), "above CommitLimit (110 %)"),
+        (
+            "MemTotal: 1000 kB\nSUnreclaim: 100 kB",
+            ("100 ", "9 "),
+            "SUnreclaim is 10 % of the memory",
+        ),
+        (
+            "x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=4, oom_score_adj=0",
+            ("order=4", "order=0"),
+            "order 4: ",
+        ),
+        ("oom_score_adj: 1000", ("1000", "0"), "takes it first"),
+        ("full avg10=0.20 avg60=3.00 avg300=4.95 total=25", ("0.20", "0.00"), "nothing got done"),
+        (
+            "04:47:00 PM 31108 353.00 7.00 299029776 4182152 12.73 app",
+            (" 7.00", " 0.00"),
+            "majflt/s up to 7",
+        ),
+        (
+            "1 0 5 23126284 2116 931672 9 0 203 258 155 500 10 3 87 0 0",
+            (" 9 0 ", " 0 0 "),
+            "si up to 9 KiB/s",
+        ),
+    ],
+)
+def test_what_is_alarming_here_and_what_is_not(text, calm, says):
+    assert says in told(explain(text), Tone.ALARMING)
+    calmed = explain(text.replace(*calm))
+    assert calmed.items
+    assert told(calmed, Tone.ALARMING) == ""
+
+
+def test_bare_names():
+    for name in (
+        "Pss",
+        "VmRSS",
+        "nDRT",
+        "Committed_AS",
+        "VmFlags rd",
+        "rd",
+        "oom_score_adj",
+        "vm_rss",
+        "meminfo Cached",
+    ):
+        assert everywhere(name), name
+    assert everywhere("VmFlags rd")[0].text == "may be read"
+    assert {m.file for m in everywhere("oom_score_adj")} == {"oom", "invoked", "tasks", "kill"}
+    assert everywhere("no such thing") == ()
+
+
+REAL = [path.read_text() for path in OOM] + [
+    (DATA / "proc" / name).read_text(errors="replace")[:4000] for name in PROC.split()
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_no_text_makes_it_raise(text):
+    explain(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(REAL), st.data())
+def test_no_bent_text_makes_it_raise(text, data):
+    start = data.draw(st.integers(0, len(text)))
+    piece = text[start : start + 1500]
+    at = data.draw(st.integers(0, len(piece)))
+    put = data.draw(st.text(max_size=12) | st.text("0123456789", min_size=19, max_size=5000))
+    explain(piece[:at] + put + piece[at + data.draw(st.integers(0, 9)) :])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(REAL), st.data())
+def test_a_strange_line_is_never_dropped(text, data):
+    lines = text.splitlines()
+    lines.insert(data.draw(st.integers(0, len(lines))), "zq strange words here")
+    assert "zq strange words here" in [line for _, line in explain("\n".join(lines)).unknown]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/proc/self/smaps",
+        "/proc/self/maps",
+        "/proc/self/smaps_rollup",
+        "/proc/self/status",
+        "/proc/self/stat",
+        "/proc/self/statm",
+        "/proc/meminfo",
+        "/proc/vmstat",
+        "/proc/zoneinfo",
+        "/proc/buddyinfo",
+        "/proc/slabinfo",
+        "/proc/swaps",
+        "/proc/pressure/memory",
+    ],
+)
+def test_this_machines_files(path):
+    try:
+        text = Path(path).read_text(errors="replace")
+    except OSError as error:
+        pytest.skip(f"{path}: {error.strerror}")
+    found = explain(text)
+    assert found.items
+    assert found.unknown == ()
+    assert not [f.name for item in found.items for f in item.fields if UNNAMED in f.meaning]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            pytest.param(["pmap", *option, "PID"], marks=pytest.mark.needs("pmap"))
+            for option in ([], ["-x"], ["-X"], ["-XX"])
+        ),
+        pytest.param(["pidstat", "-r", "-p", "PID", "1", "2"], marks=pytest.mark.needs("pidstat")),
+        pytest.param(
+            ["pidstat", "-h", "-r", "-p", "PID", "1", "1"], marks=pytest.mark.needs("pidstat")
+        ),
+        pytest.param(["top", "-b", "-n1"], marks=pytest.mark.needs("top")),
+        pytest.param(["ps", "aux"], marks=pytest.mark.needs("ps")),
+        *(
+            pytest.param(["free", *option], marks=pytest.mark.needs("free"))
+            for option in ([], ["-hw"], ["-tm"])
+        ),
+        pytest.param(["vmstat", "1", "2"], marks=pytest.mark.needs("vmstat")),
+    ],
+    ids=" ".join,
+)
+def test_this_machines_tools(command):
+    words = [str(os.getpid()) if word == "PID" else word for word in command]
+    done = subprocess.run(
+        words, capture_output=True, text=True, errors="replace", timeout=60, check=True,
+        stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    found = explain(done.stdout)
+    assert found.items
+    assert found.unknown == ()
+    assert not [f.name for item in found.items for f in item.fields if UNNAMED in f.meaning]
+
+
+def test_kmemleak():
+    text = """unreferenced object 0xffff888003c5a000 (size 4096):
+  comm "insmod", pid 71, jiffies 4294896612 (age 12.020s)
+  hex dump (first 32 bytes):
+    a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5  ................
+  backtrace (crc 5aef8a1c):
+    [<ffffffffc0000012>] leak_init+0x12/0x40 [leak]
+    do_one_initcall+0x43/0x210
+"""
+    found = explain(text)
+    (item,) = found.items
+    assert found.unknown == ()
+    assert value(item, "size") == "4,096 B = 4 KiB"
+    assert re.match(r"leak_init\+0x12/0x40 \[leak\] and 1 more", value(item, "backtrace"))
