@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 class _Source(Protocol):
     def read(self, path: str) -> bytes: ...
+    def read_at(self, path: str, offset: int, size: int) -> bytes: ...
     def listdir(self, path: str) -> list[str]: ...
     def readlink(self, path: str) -> str: ...
     def statvfs(self, path: str) -> Statvfs: ...
@@ -42,6 +43,10 @@ class Host:
     def read(self, path: str) -> bytes:
         """The whole text of a file."""
         return self._source.read(path)
+
+    def read_at(self, path: str, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset`; fewer, or none, behind the end."""
+        return self._source.read_at(path, offset, size)
 
     def listdir(self, path: str) -> list[str]:
         """The names in a folder, sorted."""
@@ -73,6 +78,9 @@ class _Instant:
             raise _not_recorded(path)
         return self._files[path]
 
+    def read_at(self, path: str, offset: int, size: int) -> bytes:
+        return bytes.fromhex(self._answer("read_at", _part(path, offset, size)))
+
     def listdir(self, path: str) -> list[str]:
         return list(self._answer("listdir", path))
 
@@ -95,6 +103,11 @@ class _Instant:
         return call.result
 
 
+def _part(path: str, offset: int, size: int) -> str:
+    """How a recorded call names a part of a file."""
+    return f"{path}@{offset:#x}+{size}"
+
+
 def _not_recorded(path: str) -> Unsupported:
     return Unsupported(f"{path} is not in this recording", "it was not read at that instant")
 
@@ -111,6 +124,13 @@ class Tee(Host):
         text = self._asked("read", path, self._host.read)
         self.texts.files[path] = text
         return text
+
+    def read_at(self, path: str, offset: int, size: int) -> bytes:
+        """As Host; kept as a call, in hexadecimal."""
+        part = _part(path, offset, size)
+        found = self._asked("read_at", part, lambda _: self._host.read_at(path, offset, size))
+        self._keep("read_at", part, found.hex())
+        return found
 
     def listdir(self, path: str) -> list[str]:
         """As Host."""
