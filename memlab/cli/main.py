@@ -23,6 +23,8 @@ COMMANDS = (
     "watch",
     "record",
     "why",
+    "compare",
+    "translate",
     "diagnose",
     "what",
     "doctor",

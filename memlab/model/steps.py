@@ -104,7 +104,9 @@ def _others_share(sample: Sample) -> tuple[list[Term], str]:
 def _own_share(sample: Sample) -> tuple[list[Term], str]:
     rows = need_smaps(sample)
     share = rows.column("private_clean") + rows.column("private_dirty") - rows.column("pss")
-    return _by_type(sample, share, "its own share of shared {}", "smaps Private_* - Pss"), ""
+    return _by_type(
+        sample, share, "its own share of {}, mapped more than once", "smaps Private_* - Pss"
+    ), ""
 
 
 @_step("smaps.rss", "smaps.uss")
@@ -228,7 +230,8 @@ def _machine(sample: Sample) -> tuple[list[Term], str]:
         Term("anonymous pages of all other processes", others, "meminfo AnonPages - RssAnon"),
         Term("shared memory and tmpfs of the machine", machine.shmem or 0, "meminfo Shmem"),
         Term("kernel objects that cannot be dropped", machine.s_unreclaim or 0, "meminfo SUnreclaim"),
-        Term("page tables", (machine.page_tables or 0) + (machine.sec_page_tables or 0), "meminfo PageTables + SecPageTables"),
+        Term("page tables", machine.page_tables or 0, "meminfo PageTables"),
+        Term("page tables of virtual machines", machine.sec_page_tables or 0, "meminfo SecPageTables"),
         Term("kernel stacks", machine.kernel_stack or 0, "meminfo KernelStack"),
         Term("per-CPU memory of the kernel", machine.percpu or 0, "meminfo Percpu"),
         Term("the pool of huge pages", huge, "meminfo Hugetlb"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from memlab.errors import MemlabError
 from memlab.model.readings import FIGURES, Figure, canonical, figure
@@ -68,7 +69,7 @@ def explain(sample: Sample, start: str, end: str) -> Explanation:
 def explain_chain(sample: Sample, names: Sequence[str] = CHAIN) -> Explanation:
     """The same through several figures, in their order."""
     steps: list[Step] = []
-    for one, other in zip(names, names[1:], strict=False):
+    for one, other in pairwise(names):
         steps += _walk(sample, one, other)
     ends = (figure(sample, names[0]), figure(sample, names[-1]))
     return Explanation(sample.pid, *ends, tuple(steps))
@@ -76,7 +77,7 @@ def explain_chain(sample: Sample, names: Sequence[str] = CHAIN) -> Explanation:
 
 def _walk(sample: Sample, start: str, end: str) -> list[Step]:
     way = _way(canonical(start), canonical(end))
-    steps = [_take(sample, one, other) for one, other in zip(way, way[1:], strict=False)]
+    steps = [_take(sample, one, other) for one, other in pairwise(way)]
     if steps:  # the ends keep the names by which they were asked for
         steps[0] = replace(steps[0], start=figure(sample, start))
         steps[-1] = replace(steps[-1], end=figure(sample, end))

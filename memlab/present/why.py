@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from memlab.model.why import Explanation, Step
 from memlab.units import KIB
 
@@ -22,7 +24,7 @@ def why_text(explanation: Explanation) -> str:
         lines += _step_lines(step, unit)
     if not explanation.steps:
         lines.append(_line("=", end.bytes // unit, end.name, "the same field"))
-    residual = explanation.residual // unit
+    residual = int(explanation.residual / unit)
     lines += ["", f"residual over all: {residual:,} {name}"]
     return "\n".join(lines)
 
@@ -36,7 +38,9 @@ def _step_lines(step: Step, unit: int) -> list[str]:
     residual = step.residual
     if not residual and step.slack:
         reason = "none"
-    lines.append(_line(_sign(residual), abs(residual) // unit, "  residual", reason))
+    first, *rest = wrap(reason, 60)
+    lines.append(_line(_sign(residual), abs(residual) // unit, "  residual", first))
+    lines += [f"{'':72}{line}" for line in rest]
     lines.append(_line("=", step.end.bytes // unit, step.end.name, step.end.source))
     return lines
 
@@ -46,4 +50,4 @@ def _sign(amount: int) -> str:
 
 
 def _line(sign: str, amount: int, label: str, source: str) -> str:
-    return f"{sign:>1} {amount:>14,}  {label:<52}  {source}".rstrip()
+    return f"{sign:>1} {amount:>14,}  {label:<54} {source}".rstrip()

@@ -60,7 +60,7 @@ class FileStat:
 class Call:
     """A question that is no plain file, and its answer; or a read that was refused.
 
-    kind: read, listdir, readlink, statvfs or stat. result: a list of names, a name, or the
+    kind: read, read_at (path@offset+size, answered in hexadecimal), listdir, readlink, statvfs or stat. result: a list of names, a name, or the
     fields of Statvfs or FileStat; None for a refusal. error: the name of one of the errors;
     message: its text, the hint included.
     """
@@ -138,8 +138,16 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_hex(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    bytes.fromhex(value)
+    return True
+
+
 _ANSWERS: Mapping[str, Callable[[object], bool]] = {
     "read": lambda value: value is None,  # a text that was read stands in `files`
+    "read_at": _is_hex,
     "listdir": _is_names,
     "readlink": _is_text,
     "statvfs": _is_statvfs,

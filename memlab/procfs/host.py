@@ -23,6 +23,7 @@ T = TypeVar("T")
 class _Source(Protocol):
     def read(self, path: str) -> bytes: ...
     def pour(self, path: str, into: Into, padding: int) -> None: ...
+    def read_at(self, path: str, offset: int, size: int) -> bytes: ...
     def listdir(self, path: str) -> list[str]: ...
     def readlink(self, path: str) -> str: ...
     def statvfs(self, path: str) -> Statvfs: ...
@@ -51,6 +52,10 @@ class Host:
         answers how many bytes of it are done with; the rest stands in front of the next piece.
         """
         self._source.pour(path, into, padding)
+
+    def read_at(self, path: str, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset`; fewer, or none, behind the end."""
+        return self._source.read_at(path, offset, size)
 
     def listdir(self, path: str) -> list[str]:
         """The names in a folder, sorted."""
@@ -86,6 +91,9 @@ class _Instant:
         text = self.read(path)
         into(bytearray(text) + bytes(padding), len(text), True)
 
+    def read_at(self, path: str, offset: int, size: int) -> bytes:
+        return bytes.fromhex(self._answer("read_at", _part(path, offset, size)))
+
     def listdir(self, path: str) -> list[str]:
         return list(self._answer("listdir", path))
 
@@ -106,6 +114,11 @@ class _Instant:
             known = {"Gone": Gone, "Denied": Denied}.get(call.error, Unsupported)
             raise known(call.message)
         return call.result
+
+
+def _part(path: str, offset: int, size: int) -> str:
+    """How a recorded call names a part of a file."""
+    return f"{path}@{offset:#x}+{size}"
 
 
 def _not_recorded(path: str) -> Unsupported:
@@ -129,6 +142,13 @@ class Tee(Host):
         """As Host; the text is kept, so it is whole in memory after all."""
         text = self.read(path)
         into(bytearray(text) + bytes(padding), len(text), True)
+
+    def read_at(self, path: str, offset: int, size: int) -> bytes:
+        """As Host; kept as a call, in hexadecimal."""
+        part = _part(path, offset, size)
+        found = self._asked("read_at", part, lambda _: self._host.read_at(path, offset, size))
+        self._keep("read_at", part, found.hex())
+        return found
 
     def listdir(self, path: str) -> list[str]:
         """As Host."""

@@ -1,0 +1,33 @@
+"""Translate a virtual address: page-table indices, mapping, page, frame.
+
+ADDRESS is 0x7ffc…, hexadecimal as in maps, or the name of a mapping such as "[heap]" (its first
+address). Frame, flags and physical address are shown to root only: the kernel hides them.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from memlab.cli import _types
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """PID ADDRESS."""
+    parser.add_argument("pid", metavar="PID", type=_types.pid)
+    parser.add_argument("address", metavar="ADDRESS")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the translation."""
+    from memlab.model.translate import find_address, translate
+    from memlab.observe.page import look_at_page
+    from memlab.observe.sampler import Sampler
+    from memlab.present.translate import translate_text
+
+    sampler = Sampler(args.pid)
+    sample = sampler.take(must=True)
+    address = find_address(sample, args.address)
+    facts = sampler.header().host
+    sample = look_at_page(sample, address)
+    print(translate_text(translate(sample, address, facts["machine"], facts["page_bytes"])))
+    return 0
