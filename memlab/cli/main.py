@@ -23,6 +23,8 @@ COMMANDS = (
     "watch",
     "record",
     "diagnose",
+    "meminfo",
+    "owners",
     "doctor",
 )
 
