@@ -236,17 +236,15 @@ class _Building:
 
     def done(self) -> SharedObject:
         holders = tuple(Holder(p, c, tuple(n), m) for p, (c, n, m) in sorted(self.holders.items()))
-        length, allocated = (
-            self.stat and self.stat.size_bytes,
-            self.stat and self.stat.allocated_bytes,
-        )
+        length = self.stat.size_bytes if self.stat else None
+        allocated = self.stat.allocated_bytes if self.stat else None
         named, attached = bool(self.stat and self.stat.links), None
         if self.segment is not None:
             length, attached = self.segment.size, self.segment.nattch
             named = not self.segment.removed
             if self.segment.rss is not None:
                 allocated = self.segment.rss + (self.segment.swap or 0)
-        elif self.kind in (ObjectKind.MEMFD, ObjectKind.SHARED_ANONYMOUS):
+        elif self.kind not in (ObjectKind.TMPFS, ObjectKind.POSIX):
             named = True  # these never had a name to lose
         return SharedObject(
             self.kind, self.device, self.inode, self.name, length, allocated, self.at_least, named, attached, holders
@@ -322,7 +320,7 @@ def owners(gathered: Gathered) -> Owners:
     for seen in gathered.processes:
         table.add_process(seen)
     objects = sorted((b.done() for b in table.objects.values()), key=lambda o: (-o.bytes, o.name))
-    unseen = {}
+    unseen: dict[str, int] = {}
     for system in gathered.filesystems:
         if system.used is not None:
             left = system.used - sum(

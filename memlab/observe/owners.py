@@ -18,12 +18,12 @@ from memlab.model.owners import (
 )
 from memlab.observe.processes import pids
 from memlab.observe.tmpfs import filesystems
-from memlab.procfs import fd, maps, meminfo, smaps, stat, sysvipc_shm
+from memlab.procfs import fd, maps, meminfo, smaps, stat, status, sysvipc_shm
 from memlab.procfs.fd import Fd
 from memlab.procfs.host import FileStat, Host
 from memlab.procfs.maps import Mapping
 from memlab.procfs.sysvipc_shm import Segment
-from memlab.units import PAGE_BYTES
+from memlab.units import PAGE_BYTES, format_bytes
 
 MOST_FILES = 100_000  # of all tmpfs mounts together; about 20 us each
 MOST_FDS = 4096  # of one process
@@ -72,7 +72,9 @@ def _of_mounts(systems: Iterable[Filesystem]) -> list[str]:
     said = []
     denied = sum(system.denied for system in systems)
     if denied:
-        said.append(f"{denied} folders on tmpfs may not be read: run as root to see their files")
+        said.append(
+            f"folders on tmpfs that may not be read: {denied}; run as root to see their files"
+        )
     cut = [system.place for system in systems if system.cut]
     if cut:
         said.append(f"the walk was cut in {', '.join(cut)}: too many files")
@@ -101,25 +103,28 @@ class _Search:
             for found in system.files
         }
         self._is_shmem: dict[str, bool] = {}
-        self._denied = self._cut = 0
+        self._guessed: set[str] = set()
+        self._denied = self._denied_shmem = self._cut = 0
         self._found: list[tuple[int, str, str, tuple[Fd, ...], tuple[Mapping, ...]]] = []
         self.huge: set[int] = set()  # shmids of segments of huge pages
 
     @property
     def hidden(self) -> set[str]:
         """The devices of the kernel's hidden mount that were met."""
-        return {device for device, is_shmem in self._is_shmem.items() if is_shmem}
+        sure = {device for device, is_shmem in self._is_shmem.items() if is_shmem}
+        return sure | (self._guessed - self._is_shmem.keys())
 
     def remarks(self) -> list[str]:
         """What was kept from us."""
         said = []
         if self._denied:
             said.append(
-                f"{self._denied} processes may not be read: run as root (CAP_SYS_PTRACE) to see what they hold"
+                f"processes that may not be read: {self._denied}, which map up to "
+                f"{format_bytes(self._denied_shmem)} of shmem (RssShmem); run as root (CAP_SYS_PTRACE)"
             )
         if self._cut:
             said.append(
-                f"of {self._cut} processes only the first {self._most_fds} descriptors were read"
+                f"processes of which only the first {self._most_fds} descriptors were read: {self._cut}"
             )
         return said
 
@@ -132,7 +137,7 @@ class _Search:
             comm = stat.read(host, pid).comm if mappings else ""
         except Denied:
             # a kernel thread's maps are denied to an ordinary user, and it holds nothing
-            self._denied += self._has_memory(pid)
+            self._count_denied(pid)
             return
         except (Gone, Unsupported):
             return
@@ -145,11 +150,15 @@ class _Search:
             self._learn(one_mapping.device, one_mapping.name, _map_file(pid, one_mapping))
         self._found.append((pid, comm, _link(host, f"/proc/{pid}/ns/ipc"), fds, mappings))
 
-    def _has_memory(self, pid: int) -> bool:
+    def _count_denied(self, pid: int) -> None:
+        """What everybody may know of a process: its status."""
         try:
-            return stat.read(self._host, pid).vsize > 0
+            known = status.read(self._host, pid)
         except MemlabError:
-            return False
+            return
+        if known.vm_size is not None:
+            self._denied += 1
+            self._denied_shmem += known.rss_shmem or 0
 
     def _learn(self, device: str, name: str, path: str) -> None:
         """Whether a device that no mount shows is the hidden mount of shmem, or that of huge pages.
@@ -159,12 +168,12 @@ class _Search:
         """
         if device in self._mounted or device in self._is_shmem or hidden_kind(name) is None:
             return
-        if not device or device.startswith("0:") is False:
-            return
+        if not device.startswith("0:"):
+            return  # a disk: the kernel's own mounts have no major number
         try:
             self._is_shmem[device] = self._host.statvfs(path).block_bytes == PAGE_BYTES
         except Denied:
-            self._is_shmem[device] = True
+            self._guessed.add(device)
         except MemlabError:
             pass  # it closed: the next one tells
 

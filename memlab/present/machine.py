@@ -64,7 +64,7 @@ def _who(processes: ProcessTotals) -> str:
         said += " (this kernel does not split it)"
     if processes.unread:
         said += (
-            f"; {processes.unread} may not be read: by statm {format_bytes(processes.unread_anonymous)} "
+            f"; {processes.unread} not: by statm {format_bytes(processes.unread_anonymous)} "
             f"anonymous and up to {format_bytes(processes.unread_shared)} shared"
         )
     return said
