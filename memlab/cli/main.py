@@ -27,6 +27,8 @@ COMMANDS = (
     "translate",
     "diagnose",
     "what",
+    "meminfo",
+    "owners",
     "doctor",
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from memlab.model.machine import machine_ledger
 from memlab.model.memory import FOUR_TYPES
 from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS
 from memlab.units import MIB, format_bytes
@@ -17,20 +18,6 @@ if TYPE_CHECKING:
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
     from memlab.procfs.meminfo import Meminfo
-
-# parts of MemTotal that do not overlap, in the order in which they are stacked; what is left is
-# memory that no line of meminfo names (drivers, pages straight from the page allocator)
-MACHINE_PARTS = (
-    ("free", "mem_free"),
-    ("page cache", "page_cache"),
-    ("shared memory and tmpfs", "shmem"),
-    ("anonymous", "anon_pages"),
-    ("slab, reclaimable", "s_reclaimable"),
-    ("slab, not reclaimable", "s_unreclaim"),
-    ("page tables", "page_tables"),
-    ("kernel stacks", "kernel_stack"),
-    ("per CPU", "percpu"),
-)
 
 
 def series_figure(
@@ -89,24 +76,13 @@ def machine_figure(*instants: Meminfo, labels: Sequence[str] = (), title: str = 
     """
     figure = _figure(title or "Where the memory is", "MiB")
     names = list(labels) or [f"instant {n}" for n in range(1, len(instants) + 1)]
-    ledgers = [machine_ledger(meminfo) for meminfo in instants]
-    colours = _colours(len(ledgers[0]))
-    for part, colour in zip(ledgers[0], colours, strict=True):
-        sizes = [ledger[part] / MIB for ledger in ledgers]
+    ledgers = [machine_ledger(meminfo).parts for meminfo in instants]
+    shown = [part for part in ledgers[0] if any(ledger.get(part) for ledger in ledgers)]
+    for part, colour in zip(shown, _colours(len(shown)), strict=True):
+        sizes = [ledger.get(part, 0) / MIB for ledger in ledgers]
         figure.add_bar(x=names, y=sizes, name=part, marker_color=colour)
     figure.update_layout(barmode="stack", xaxis_title=None)
     return figure
-
-
-def machine_ledger(meminfo: Meminfo) -> dict[str, int]:
-    """MemTotal in parts that add up to it, in bytes; the last one is the unexplained residual."""
-    shmem = meminfo.shmem or 0
-    cached = (meminfo.cached or 0) + (meminfo.buffers or 0) + (meminfo.swap_cached or 0)
-    known = {
-        label: cached - shmem if field == "page_cache" else getattr(meminfo, field) or 0
-        for label, field in MACHINE_PARTS
-    }
-    return known | {"unexplained": meminfo.mem_total - sum(known.values())}
 
 
 def _figure(title: str, y_title: str) -> go.Figure:

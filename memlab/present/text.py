@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from memlab.model.diagnosis import Diagnosis, Finding, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
@@ -95,9 +93,3 @@ def mapping_text(sample: Sample, name: str) -> str:
     first = next(n for n, line in enumerate(lines) if line.endswith(" " + name))
     last = next(n for n in range(first, len(lines)) if lines[n].startswith("VmFlags"))
     return "\n".join(lines[first : last + 1])
-
-
-def machine_text(parts: Mapping[str, int]) -> str:
-    """A ledger as a table with its sum: what adds up, adds up before your eyes."""
-    lines = [f"{label:<26}{format_bytes(size):>12}" for label, size in parts.items()]
-    return "\n".join([*lines, f"{'= MemTotal':<26}{format_bytes(sum(parts.values())):>12}"])

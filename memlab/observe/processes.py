@@ -1,0 +1,77 @@
+"""One pass over all processes: the kernel's own sums of each (smaps_rollup), or why they were not given."""
+
+from __future__ import annotations
+
+from memlab.errors import Gone, MemlabError, Unsupported
+from memlab.model.machine import MachineLedger, ProcessTotals, Unread, machine_ledger
+from memlab.procfs import meminfo, smaps_rollup, statm, vmstat
+from memlab.procfs.host import Host
+from memlab.procfs.smaps_rollup import Rollup
+
+
+def pids(host: Host) -> tuple[int, ...]:
+    """All process ids that /proc shows, kernel threads and zombies included; in order."""
+    names = host.listdir("/proc")
+    return tuple(sorted(int(name) for name in names if name.isascii() and name.isdigit()))
+
+
+def rollups(host: Host) -> dict[int, Rollup | Unread]:
+    """The sums of every process that has memory, by pid; Unread for those we may not look into.
+
+    Kernel threads and zombies are left out, and so is who ended meanwhile. A process whose first
+    thread has ended shows nothing under its pid though its threads have its memory: it is read
+    by one of them. Two processes that share one memory (vfork, until exec) are both counted.
+    """
+    found: dict[int, Rollup | Unread] = {}
+    for pid in pids(host):
+        try:
+            one = _one(host, pid)
+        except Gone:
+            continue
+        if one is not None:
+            found[pid] = one
+    return found
+
+
+def _one(host: Host, pid: int) -> Rollup | Unread | None:
+    size = _statm(host, pid)
+    task = pid
+    if size is not None and size.size == 0:
+        others = [name for name in host.listdir(f"/proc/{pid}/task") if name != str(pid)]
+        if not others:
+            return None
+        task = int(others[0])
+        size = _statm(host, task)
+    try:
+        return smaps_rollup.read(host, task)
+    except Gone:
+        raise
+    except MemlabError as why:
+        if size is not None and isinstance(why, Unsupported):
+            again = _statm(host, task)
+            if again is not None and again.size == 0:
+                return None  # it became a zombie between the two looks
+        return Unread(why, size)
+
+
+def _statm(host: Host, pid: int) -> statm.Statm | None:
+    try:
+        return statm.read(host, pid)
+    except Gone:
+        raise
+    except MemlabError:
+        return None
+
+
+def machine(host: Host) -> MachineLedger:
+    """The machine's ledger now, with the processes' share.
+
+    meminfo is read last, right behind the processes: on a busy machine the two differ by what
+    changed during the pass (about 0.2 ms a process).
+    """
+    processes = ProcessTotals.of(rollups(host))
+    try:
+        counters = vmstat.read(host)
+    except MemlabError:
+        counters = None
+    return machine_ledger(meminfo.read(host), counters, processes)

@@ -1,0 +1,139 @@
+"""The machine's ledger on this machine: two ways to one number."""
+
+import mmap
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memlab.model.machine import ProcessTotals, Unread
+from memlab.observe.processes import machine, rollups
+from memlab.procfs import meminfo
+from memlab.procfs.host import Host
+from memlab.procfs.smaps_rollup import Rollup
+from tests.waiting import until
+
+HOST = Host()
+NODES = len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1
+# a CPU keeps up to 125 pages of a node's counter to itself (mm/vmstat.c, MAX_THRESHOLD)
+BATCHES = 125 * 4096 * os.cpu_count() * NODES
+SIZE = 32 << 20
+
+
+@pytest.mark.live
+def test_the_sum_of_all_pss_anon_is_the_kernels_anon_pages():
+    def quiet():
+        before = meminfo.read(HOST).anon_pages
+        found = rollups(HOST)
+        after = meminfo.read(HOST).anon_pages
+        return (before, ProcessTotals.of(found)) if abs(after - before) <= BATCHES // 2 else None
+
+    kernel, ours = until(quiet, seconds=60)
+    assert ours.readable >= 1
+    if ours.pss_anon is None:
+        pytest.skip("this kernel does not split Pss")
+    # statm's two counters of a process lag by a batch a CPU (percpu_counter, at least 32 pages);
+    # each rollup is cut to a kB; what changed while we looked is below half a batch
+    cpus = os.cpu_count()
+    statm_lag = ours.unread * 2 * max(32, 2 * cpus) * cpus * 4096
+    tolerance = BATCHES + BATCHES // 2 + statm_lag + 1024 * ours.readable
+    assert abs(kernel - ours.pss_anon - ours.unread_anonymous) <= tolerance
+
+
+def unnamed(line, make):
+    """How `line` and the residual move when `make` is done; asked again while the machine is not quiet.
+
+    A page taken from a CPU's list of free pages was in the residual before: such a list holds
+    at most 1/8 of `high`, some MiB (mm/page_alloc.c), and the counters lag by a batch.
+    """
+    before = machine(HOST)
+    undo = make()
+    try:
+        after = machine(HOST)
+    finally:
+        undo()
+    moved = {name: after.parts[name] - before.parts[name] for name in (line, "free", "unexplained")}
+    quiet = abs(moved[line] - SIZE) <= 2 * BATCHES and abs(moved["unexplained"]) <= SIZE // 4
+    return moved if quiet else None
+
+
+@pytest.mark.live
+def test_anonymous_memory_moves_its_line_alone():
+    def make():
+        memory = mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory.write(b"x" * SIZE)
+        return memory.close
+
+    assert until(lambda: unnamed("anonymous", make), seconds=60)["free"] < 0
+
+
+@pytest.mark.live
+def test_a_memfd_is_shared_memory_and_no_page_cache():
+    def make():
+        number = os.memfd_create("memlab-test")
+        os.write(number, b"x" * SIZE)
+        return lambda: os.close(number)
+
+    assert until(lambda: unnamed("shared memory and tmpfs", make), seconds=60)["free"] < 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="vmallocinfo is for root")
+def test_percpu_chunks_have_no_pages_in_vmalloc_used():
+    text = Path("/proc/vmallocinfo").read_text().splitlines()
+    chunks = [line for line in text if "pcpu_get_vm_areas" in line]
+    if not chunks:
+        pytest.skip("all per-CPU memory is in the boot chunk")
+    assert not any("pages=" in line for line in chunks)
+
+    def same():
+        areas = Path("/proc/vmallocinfo").read_text()
+        pages = sum(map(int, re.findall(r" pages=(\d+)", areas)))
+        # the counter may be kept per CPU in batches too (NR_VMALLOC)
+        return abs(pages * 4096 - meminfo.read(HOST).vmalloc_used) <= BATCHES
+
+    assert until(same)
+
+
+@pytest.mark.live
+def test_a_process_whose_first_thread_has_ended_is_not_lost():
+    code = (
+        "import ctypes, threading, time\n"
+        "block = bytearray(b'x' * (8 << 20))\n"
+        "threading.Thread(target=time.sleep, args=(100,)).start()\n"
+        "ctypes.CDLL(None).syscall(60, 0)\n"  # exit of this thread alone
+    )
+    if os.uname().machine != "x86_64":
+        pytest.skip("the number of exit(2) is that of x86_64")
+    child = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        until(lambda: Path(f"/proc/{child.pid}/stat").read_text().split(") ")[1][0] == "Z")
+        found = rollups(HOST)[child.pid]
+        assert isinstance(found, Rollup)
+        assert found["anonymous"] >= 8 << 20
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become an ordinary user")
+def test_an_ordinary_user_is_told_how_many_it_may_not_read():
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        found = rollups(HOST)
+        unread = sum(isinstance(one, Unread) for one in found.values())
+        kernel_threads = 2 in found and "(kthreadd)" in Path("/proc/2/stat").read_text()
+        os.write(writing, f"{len(found)} {unread} {kernel_threads}".encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        everybody, unread, kernel_threads = pipe.read().split()
+    os.waitpid(child, 0)
+    assert 1 <= int(unread) <= int(everybody)
+    assert kernel_threads == "False"
