@@ -60,9 +60,9 @@ class FileStat:
 class Call:
     """A question that is no plain file, and its answer; or a read that was refused.
 
-    kind: read, read_at (path@offset+size, answered in hexadecimal), listdir, readlink, statvfs or stat. result: a list of names, a name, or the
-    fields of Statvfs or FileStat; None for a refusal. error: the name of one of the errors;
-    message: its text, the hint included.
+    kind: read, read_at (path@offset+size, answered in hexadecimal), listdir, readlink, statvfs or
+    stat. result: a list of names, a name, or the fields of Statvfs or FileStat; None for a
+    refusal. error: the name of one of the errors; message: its text, the hint included.
     """
 
     kind: str

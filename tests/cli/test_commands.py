@@ -47,9 +47,9 @@ def one_line(done, *says):
 
 
 def test_every_command_explains_itself():
-    listed = run("--help").stdout
+    listed = [line.split()[0] for line in run("--help").stdout.splitlines() if line.split()]
     for command in COMMANDS:
-        assert f"    {command} " in listed
+        assert command in listed
         helped = run(command, "--help")
         assert helped.returncode == 0
         assert helped.stdout.startswith("usage: memlab " + command)

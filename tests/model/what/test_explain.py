@@ -15,7 +15,7 @@ from memlab.model.what.recognise import explain
 from memlab.model.what.types import Tone
 from memlab.procfs import meminfo, smaps, stat, statm, status
 from memlab.procfs.fields import snake
-from memlab.procfs.smaps_blocks import NUMBERS, TEXTS
+from memlab.procfs.smaps_lines import NUMBERS, TEXTS
 
 DATA = Path(__file__).parents[2] / "data"
 OOM = sorted((DATA / "oom").glob("*.txt"))
