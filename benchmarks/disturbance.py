@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks import targets
 from benchmarks.measure import Line, at_most, told
+from memlab.observe import occupancy
 from memlab.procfs import maps, smaps, statm
 from memlab.procfs.host import Host
 
@@ -21,6 +22,7 @@ def lines() -> Iterator[Line]:
             "nobody looks": lambda: time.sleep(0.1),
             "statm": lambda: statm.read(host, target.pid),
             "maps": lambda: maps.read(host, target.pid),
+            "maps + PAGEMAP_SCAN": lambda: occupancy.read(host, target.pid),
             "smaps": lambda: smaps.read(host, target.pid),
         }
         found: dict[str, list[targets.Disturbance]] = {name: [] for name in passes}
@@ -34,7 +36,7 @@ def lines() -> Iterator[Line]:
         delayed = statistics.median(one.delayed_ms for one in disturbances)
         longest = statistics.median(one.longest_ms for one in disturbances)
         where = f"60,000 mappings, {name}"
-        if name in ("statm", "maps"):
+        if name in ("statm", "maps", "maps + PAGEMAP_SCAN"):
             yield at_most("delay of mmap + munmap, sum", where, delayed, 30, "ms")
         else:
             yield told("delay of mmap + munmap, sum", where, f"{delayed:.3g} ms")

@@ -60,8 +60,8 @@ class FileStat:
 class Call:
     """A question that is no plain file, and its answer; or a read that was refused.
 
-    kind: read, read_at (path@offset+size, answered in hexadecimal), listdir, readlink, statvfs or
-    stat. result: a list of names, a name, or the fields of Statvfs or FileStat; None for a
+    kind: read, read_at and scan (path and what was asked of it, answered in hexadecimal), listdir,
+    readlink, statvfs or stat. result: a list of names, a name, or the fields of Statvfs or FileStat; None for a
     refusal. error: the name of one of the errors; message: its text, the hint included.
     """
 
@@ -148,6 +148,7 @@ def _is_hex(value: object) -> bool:
 _ANSWERS: Mapping[str, Callable[[object], bool]] = {
     "read": lambda value: value is None,  # a text that was read stands in `files`
     "read_at": _is_hex,
+    "scan": _is_hex,
     "listdir": _is_names,
     "readlink": _is_text,
     "statvfs": _is_statvfs,

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from memlab.errors import Denied, Gone, MemlabError, Unsupported
 from memlab.procfs.answers import Call, FileStat, InstantTexts, Statvfs
-from memlab.procfs.tree import Into, Tree
+from memlab.procfs.tree import Into, Spans, Tree
 
 __all__ = ["Call", "FileStat", "Host", "InstantTexts", "Statvfs", "Tee"]
 
@@ -24,6 +24,7 @@ class _Source(Protocol):
     def read(self, path: str) -> bytes: ...
     def pour(self, path: str, into: Into, padding: int) -> None: ...
     def read_at(self, path: str, offset: int, size: int) -> bytes: ...
+    def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes: ...
     def listdir(self, path: str) -> list[str]: ...
     def readlink(self, path: str) -> str: ...
     def statvfs(self, path: str) -> Statvfs: ...
@@ -56,6 +57,10 @@ class Host:
     def read_at(self, path: str, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset`; fewer, or none, behind the end."""
         return self._source.read_at(path, offset, size)
+
+    def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes:
+        """PAGEMAP_SCAN over spans of addresses: see `page_scan`, which knows what the bytes are."""
+        return self._source.scan(path, spans, any_of, returned)
 
     def listdir(self, path: str) -> list[str]:
         """The names in a folder, sorted."""
@@ -94,6 +99,9 @@ class _Instant:
     def read_at(self, path: str, offset: int, size: int) -> bytes:
         return bytes.fromhex(self._answer("read_at", _part(path, offset, size)))
 
+    def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes:
+        return bytes.fromhex(self._answer("scan", _asked(path, spans, any_of, returned)))
+
     def listdir(self, path: str) -> list[str]:
         return list(self._answer("listdir", path))
 
@@ -119,6 +127,12 @@ class _Instant:
 def _part(path: str, offset: int, size: int) -> str:
     """How a recorded call names a part of a file."""
     return f"{path}@{offset:#x}+{size}"
+
+
+def _asked(path: str, spans: Spans, any_of: int, returned: int) -> str:
+    """How a recorded call names a scan; the spans follow from the maps of the same instant."""
+    extent = f"{spans[0][0]:x}-{spans[-1][1]:x}" if spans else "nothing"
+    return f"{path}@{extent}/{len(spans)}?{any_of:#x}:{returned:#x}"
 
 
 def _not_recorded(path: str) -> Unsupported:
@@ -148,6 +162,13 @@ class Tee(Host):
         part = _part(path, offset, size)
         found = self._asked("read_at", part, lambda _: self._host.read_at(path, offset, size))
         self._keep("read_at", part, found.hex())
+        return found
+
+    def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes:
+        """As Host; kept as a call, in hexadecimal."""
+        asked = _asked(path, spans, any_of, returned)
+        found = self._asked("scan", asked, lambda _: self._host.scan(path, spans, any_of, returned))
+        self._keep("scan", asked, found.hex())
         return found
 
     def listdir(self, path: str) -> list[str]:

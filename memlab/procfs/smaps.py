@@ -17,8 +17,8 @@ from memlab.procfs.fields import snake
 from memlab.procfs.host import Host
 from memlab.procfs.smaps_lines import NUMBERS, TEXTS
 from memlab.procfs.smaps_pieces import PADDING
-from memlab.procfs.smaps_stencil import Odd
 from memlab.procfs.smaps_stream import Columns, Memory, Stream, from_text
+from memlab.procfs.tails import Odd
 
 _KNOWN_NUMBERS = frozenset(map(snake, NUMBERS))
 _KNOWN = _KNOWN_NUMBERS | frozenset(map(snake, TEXTS))

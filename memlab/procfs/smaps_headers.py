@@ -1,4 +1,4 @@
-"""The header lines of many smaps blocks at once: addresses, permissions, files."""
+"""Many lines of maps, or header lines of smaps, at once: addresses, permissions, files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from memlab.errors import Malformed
 from memlab.procfs import digits
 from memlab.procfs.maps import Header, parse_header
-from memlab.procfs.smaps_stencil import Bytes, Odd, Stencil, Words
+from memlab.procfs.smaps_stencil import Bytes, Words
+from memlab.procfs.tails import Odd, Tail, Tails
 
 # header: 12-12 perms offset, as addresses of user space are wide on 64 bit
 HEAD = b"000000000000-000000000000 rwxp 00000000 "
@@ -29,12 +30,15 @@ _HALF, _FOUR_ZEROS = np.uint64(32), np.uint64(0x30303030)
 # in the order of the bits that tell a letter from "-" (bit 6 of its byte) and s from p (bit 0)
 PERMS = tuple(r + w + x + s for s in "ps" for x in "-x" for w in "-w" for r in "-r")
 _PERM_WORDS: NDArray[np.uint32] = np.frombuffer("".join(PERMS).encode(), dtype="<u4")
+_NO_FILE = ("0:0", 0, "")
 
 
 class Headers:
-    """The columns of some header lines, as in `smaps.Smaps`, but `perms` are places in PERMS.
+    """The columns of some lines: start, end, offset, inode are as in `smaps.Smaps`.
 
-    `tails` says where what follows each header begins, 0 for those to be put in later.
+    perms are places in PERMS, file is a place in `files`, of which the first is no file. `heads`
+    are where the lines begin, `tails` where what follows them does; 0 for a line that is put in
+    later. The view has 48 bytes more than the lines.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class Headers:
         view: Bytes,
         heads: NDArray[np.int64],
         tails: NDArray[np.int64],
-        stencil: Stencil,
+        files: Tails,
     ) -> None:
         window = windows(view, len(HEAD) + 8)[heads]
         record = window.view(_HEAD_RECORD)[:, 0]
@@ -64,12 +68,11 @@ class Headers:
         self.end = values[2] << sixteen | values[3]
         self.offset = values[4]
         usual &= self.start < self.end
-        self.inode: Words = np.zeros(len(heads), dtype=np.uint64)
-        self.device = ["0:0"] * len(heads)
-        self.names = [""] * len(heads)
+        self.files: list[Tail] = [_NO_FILE]
+        self.file: NDArray[np.int32] = np.zeros(len(heads), dtype=np.int32)
         bare = record["tail"] == np.frombuffer(_BARE_TAIL, "<u8")[0]
         named = ~(bare & (tails == heads + len(HEAD) + len(_BARE_TAIL) + 1)) & usual
-        self._put_named(view, np.flatnonzero(named), heads, tails, stencil)
+        self._put_named(view, np.flatnonzero(named), heads, tails, files)
         for row in np.flatnonzero(~usual & (tails > 0)).tolist():
             self.put(row, _parsed(view[int(heads[row]) : int(tails[row]) - 1].tobytes()))
 
@@ -79,26 +82,47 @@ class Headers:
         rows: NDArray[np.int64],
         heads: NDArray[np.int64],
         tails: NDArray[np.int64],
-        stencil: Stencil,
+        files: Tails,
     ) -> None:
         text = view.data
-        spans = zip(
-            rows.tolist(),
-            (heads[rows] + len(HEAD)).tolist(),
-            (tails[rows] - 1).tolist(),
-            strict=True,
-        )
-        inodes = []
-        for row, begin, end in spans:
-            self.device[row], inode, self.names[row] = stencil.tail(text[begin:end].tobytes())
-            inodes.append(inode)
-        self.inode[rows] = inodes
+        spans = zip((heads[rows] + len(HEAD)).tolist(), (tails[rows] - 1).tolist(), strict=True)
+        places: dict[bytes, int] = {}
+        found = []
+        for begin, end in spans:
+            tail = text[begin:end].tobytes()
+            place = places.get(tail)
+            if place is None:
+                place = places[tail] = len(self.files)
+                self.files.append(files.parse(tail))
+            found.append(place)
+        self.file[rows] = found
 
     def put(self, row: int, header: Header) -> None:
         """One header that another reader has read."""
-        start, end, perms, offset, self.device[row], inode, self.names[row] = header
+        start, end, perms, offset, device, inode, name = header
         self.start[row], self.end[row], self.offset[row] = start, end, offset
-        self.inode[row], self.perms[row] = inode, PERMS.index(perms)
+        self.perms[row] = PERMS.index(perms)
+        self.file[row] = len(self.files)
+        self.files.append((device, inode, name))
+
+    @property
+    def inode(self) -> Words:
+        """Of each line's file; 0 for none."""
+        return np.array([inode for _, inode, _ in self.files], dtype=np.uint64)[self.file]
+
+    @property
+    def device(self) -> list[str]:
+        """Of each line's file, in decimal."""
+        return self.each([device for device, _, _ in self.files])
+
+    @property
+    def names(self) -> list[str]:
+        """Of each line's file, [heap] and the like, or ""."""
+        return self.each([name for _, _, name in self.files])
+
+    def each(self, of_files: list[str]) -> list[str]:
+        """What stands in a list at the place of each line's file."""
+        return np.array(of_files, dtype=object)[self.file].tolist()  # type: ignore[no-any-return]
 
 
 def _parsed(line: bytes) -> Header:

@@ -18,7 +18,8 @@ from memlab.procfs import digits
 from memlab.procfs.maps import Header
 from memlab.procfs.smaps_headers import HEAD, Headers, windows
 from memlab.procfs.smaps_lines import read_table
-from memlab.procfs.smaps_stencil import FLAGS_BYTES, MARK, PLACES, Bytes, Odd, Stencil, Words
+from memlab.procfs.smaps_stencil import FLAGS_BYTES, MARK, PLACES, Bytes, Stencil, Words
+from memlab.procfs.tails import Odd
 
 PADDING = 256  # bytes that must be readable behind a piece: windows reach beyond its end
 
@@ -68,7 +69,7 @@ def read_piece(view: Bytes, length: int, stencil: Stencil) -> Piece:
     numbers, plain = _numbers(view, begins, stencil)
     plain &= begins > heads + len(HEAD)
     tails = np.where(plain, begins, 0)
-    headers = Headers(view, heads, tails, stencil)
+    headers = Headers(view, heads, tails, stencil.tails)
     if not plain.all():
         columns = {key: np.full(len(heads), column) for key, column in numbers.items()}
         for row in np.flatnonzero(~plain).tolist():

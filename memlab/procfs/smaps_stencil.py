@@ -13,20 +13,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from memlab.procfs.maps import parse_tail
 from memlab.procfs.smaps_lines import FLAGS, LINE, NUMBER, SOMETIMES
+from memlab.procfs.tails import Odd, Tails
 
 MARK = b"VmFlags:"
 PLACES = 8
 FLAGS_BYTES = 120  # 39 flags are more than there are (show_smap_vma_flags)
-_MOST_TAILS = 100_000
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
-
-
-class Odd(Exception):
-    """This text is not laid out as it should be: only the line reader can say what it is."""
 
 
 @dataclass
@@ -49,7 +44,7 @@ class Stencil:
     _flag_lines: Words = field(default_factory=lambda: np.zeros((0, FLAGS_BYTES // 8), np.uint64))
     _flag_sums: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     _flag_order: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    _tails: dict[bytes, tuple[str, int, str]] = field(default_factory=dict)
+    tails: Tails = field(default_factory=Tails)
 
     def fits(self, block: bytes) -> bool:
         """Whether a text that begins with this mapping is laid out so."""
@@ -121,21 +116,6 @@ class Stencil:
         self._flag_sums = np.append(self._flag_sums, sum_of_words)
         self._flag_order = np.argsort(self._flag_sums)
         self.flags.append(line.decode().strip())
-
-    def tail(self, tail: bytes) -> tuple[str, int, str]:
-        """Device, inode and name, by what stands behind the offset; many mappings share them."""
-        known = self._tails.get(tail)
-        if known is None:
-            if b"\n" in tail:
-                raise Odd
-            try:
-                known = parse_tail(tail.decode(errors="surrogateescape"))
-            except ValueError:
-                raise Odd from None
-            if len(self._tails) > _MOST_TAILS:
-                self._tails.clear()
-            self._tails[tail] = known
-        return known
 
 
 @lru_cache

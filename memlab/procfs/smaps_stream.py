@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from memlab.procfs.smaps_headers import PERMS
 from memlab.procfs.smaps_lines import Table, read_table
 from memlab.procfs.smaps_pieces import PADDING, Piece, end_of_last_block, read_piece
-from memlab.procfs.smaps_stencil import Bytes, Odd, Stencil
+from memlab.procfs.smaps_stencil import Bytes, Stencil
+from memlab.procfs.tails import Odd
 
 _PERMS = np.array(PERMS, dtype=object)
 # what is remembered of a process is bounded; 100,000 mappings have 70 MB of text

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,7 @@ _HIDDEN = "it has ended, never was, or /proc hides it from you (hidepid); ps sho
 
 
 Into = Callable[[bytearray, int, bool], int]
+Spans = Sequence[tuple[int, int]]
 
 
 def pour(descriptor: int, into: Into, padding: int = 0) -> None:
@@ -111,6 +112,23 @@ class Tree:
             descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 return os.pread(descriptor, size, offset)
+            finally:
+                os.close(descriptor)
+
+    def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes:
+        """PAGEMAP_SCAN; a folder that only looks like /proc refuses like a kernel that has none."""
+        from memlab.procfs.ioctl_scan import scan  # numpy is not for those who only read text
+
+        with self._clear_errors(path):
+            descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return scan(descriptor, spans, any_of, returned)
+            except OSError as error:
+                if error.errno == errno.ENOTTY:
+                    raise Unsupported(
+                        "this kernel has no ioctl PAGEMAP_SCAN", "it came with Linux 6.7"
+                    ) from None
+                raise
             finally:
                 os.close(descriptor)
 

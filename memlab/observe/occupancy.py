@@ -1,0 +1,66 @@
+"""Reads what each mapping occupies the cheapest way that this kernel and this process allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memlab.errors import Denied, Gone, Unsupported
+from memlab.model.occupancy import Occupancy, doubt, from_pages, from_smaps, spans
+from memlab.procfs import maps_table, meminfo, mountinfo, page_scan, pagemap, smaps
+from memlab.procfs.host import Host
+from memlab.procfs.tree import Spans
+from memlab.units import PAGE_BYTES
+
+# entries of pagemap that cost as much to read as one mapping of smaps (measured: 3.5 us and 5 ns)
+_ENTRIES_A_MAPPING = 700
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found, and where: "PAGEMAP_SCAN", "pagemap" or "smaps"; why not by a cheaper one."""
+
+    found: Occupancy
+    source: str
+    why: str = ""
+
+
+def read(host: Host, pid: int) -> Look:
+    """maps and the pages; smaps where the pages cannot tell (see `model.occupancy`).
+
+    Raises Denied for the process of another user. Maps and pages are two looks: what is mapped in
+    between is not seen, and what is unmapped counts nothing.
+    """
+    mappings = maps_table.read(host, pid)
+    where = spans(mappings)
+    why = ""
+    try:
+        source, pages = "PAGEMAP_SCAN", page_scan.read(host, pid, where)
+    except Unsupported as error:
+        why = str(error)
+        if _entries(where) > _ENTRIES_A_MAPPING * len(mappings):
+            return _by_smaps(host, pid, f"{why}; its memory is too sparse for pagemap")
+        source, pages = "pagemap", pagemap.read_runs(host, pid, where)
+    uncertain = doubt(mappings, pages, _shmem_devices(host, pid))
+    if uncertain:
+        return _by_smaps(host, pid, uncertain)
+    return Look(from_pages(mappings, pages), source, why)
+
+
+def _by_smaps(host: Host, pid: int, why: str) -> Look:
+    return Look(from_smaps(smaps.read(host, pid)), "smaps", why)
+
+
+def _entries(where: Spans) -> int:
+    return sum(high - low for low, high in where) // PAGE_BYTES
+
+
+def _shmem_devices(host: Host, pid: int) -> frozenset[str] | None:
+    """Devices of tmpfs; None where no swap is in use, so that nothing can be swapped out."""
+    machine = meminfo.read(host)
+    if machine.swap_total is not None and machine.swap_total == machine.swap_free:
+        return None
+    try:
+        mounts = mountinfo.read(host, pid)
+    except (Denied, Gone, Unsupported):
+        return frozenset()
+    return frozenset(mount.device for mount in mounts if mount.fs_type in ("tmpfs", "devtmpfs"))
