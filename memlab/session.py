@@ -10,7 +10,7 @@ from memlab.model.diagnosis import Cost, Diagnosis
 from memlab.model.recording import Recording
 from memlab.observe.files import RecordingWriter
 from memlab.observe.live import DEFAULT_INTERVAL, Window, watch
-from memlab.observe.sampler import DEFAULT_BUDGET, Sampler
+from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
 
 
 def watch_and_diagnose(
@@ -19,6 +19,7 @@ def watch_and_diagnose(
     *,
     interval: float = DEFAULT_INTERVAL,
     budget: float = DEFAULT_BUDGET,
+    stall: float = DEFAULT_STALL,
     writer: RecordingWriter | None = None,
     stop: threading.Event | None = None,
 ) -> tuple[Diagnosis, Recording]:
@@ -28,8 +29,10 @@ def watch_and_diagnose(
     as `Sampler` does.
     """
     cpu = time.thread_time()
-    sampler = Sampler(pid, budget=budget)
-    header = sampler.header({"seconds": seconds, "interval": interval, "budget": budget})
+    sampler = Sampler(pid, budget=budget, stall=stall)
+    header = sampler.header(
+        {"seconds": seconds, "interval": interval, "budget": budget, "stall": stall}
+    )
     window = Window()
     for sample in watch(sampler, interval=interval, seconds=seconds, judge=step, stop=stop):
         window.add(sample)

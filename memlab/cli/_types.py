@@ -73,3 +73,9 @@ def add_sampling(parser: argparse.ArgumentParser, default_seconds: float | None)
         default=0.01,
         help="what looking may cost, as a share of one core (default 1%%)",
     )
+    parser.add_argument(
+        "--stall",
+        type=seconds,
+        default=0.1,
+        help="how long one look may hold up the process's own memory calls (default 100ms)",
+    )

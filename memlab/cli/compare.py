@@ -6,6 +6,7 @@ The tools need not be installed: their numbers are computed from the same files.
 from __future__ import annotations
 
 import argparse
+import math
 
 from memlab.cli import _types
 
@@ -21,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
     from memlab.observe.sampler import Sampler
     from memlab.present.compare import compare_text
 
-    print(compare_text(compare(Sampler(args.pid).take(must=True))))
+    print(compare_text(compare(Sampler(args.pid, stall=math.inf).take(must=True))))
     return 0

@@ -39,7 +39,11 @@ def run(args: argparse.Namespace) -> int:
         if sys.stderr.isatty() and not args.json:
             print(f"watching pid {args.target} for {args.seconds:.0f} s …", file=sys.stderr)
         found, _ = watch_and_diagnose(
-            int(args.target), args.seconds, interval=args.interval, budget=args.budget
+            int(args.target),
+            args.seconds,
+            interval=args.interval,
+            budget=args.budget,
+            stall=args.stall,
         )
     else:
         found = diagnose(open_recording(args.target))

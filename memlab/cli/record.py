@@ -34,9 +34,14 @@ def run(args: argparse.Namespace) -> int:
     from memlab.observe.sampler import Sampler
     from memlab.units import format_seconds
 
-    sampler = Sampler(args.pid, budget=args.budget)
+    sampler = Sampler(args.pid, budget=args.budget, stall=args.stall)
     path = args.output or f"memlab-{args.pid}-{time.strftime('%Y%m%d-%H%M%S')}.tar.gz"
-    asked = {"seconds": args.seconds, "interval": args.interval, "budget": args.budget}
+    asked = {
+        "seconds": args.seconds,
+        "interval": args.interval,
+        "budget": args.budget,
+        "stall": args.stall,
+    }
     first = last = None
     count = 0
     with RecordingWriter(path, sampler.header(asked), cap_bytes=args.max_size) as writer:

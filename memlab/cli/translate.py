@@ -7,6 +7,7 @@ address). Frame, flags and physical address are shown to root only: the kernel h
 from __future__ import annotations
 
 import argparse
+import math
 
 from memlab.cli import _types
 
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from memlab.observe.sampler import Sampler
     from memlab.present.translate import translate_text
 
-    sampler = Sampler(args.pid)
+    sampler = Sampler(args.pid, stall=math.inf)
     sample = sampler.take(must=True)
     address = find_address(sample, args.address)
     facts = sampler.header().host

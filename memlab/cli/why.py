@@ -10,6 +10,7 @@ over is shown as the residual.
 from __future__ import annotations
 
 import argparse
+import math
 
 from memlab.cli import _types
 from memlab.errors import MemlabError
@@ -33,6 +34,6 @@ def run(args: argparse.Namespace) -> int:
         raise MemlabError(
             f"{len(args.figures)} figures were given", "give two and a PID, or the PID alone"
         )
-    sample = Sampler(args.pid).take(must=True)
+    sample = Sampler(args.pid, stall=math.inf).take(must=True)
     print(why_text(explain_chain(sample, args.figures or CHAIN)))
     return 0

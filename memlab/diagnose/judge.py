@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from memlab.diagnose.accounts import Account, accounts
 from memlab.diagnose.evidence import describe
@@ -59,6 +60,7 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
     `cost` is what the watching cost, where the caller measured it; else it is what the
     samples say that their reading cost.
     """
+    whole, recording = recording, recording.since_exec()
     judged = [Judged(a, trend(a.series, a.quantum)) for a in accounts(recording)]
     verdict, why, reason, decide = _verdict(recording, judged)
     leaking = sorted((j for j in judged if j.leaks), key=lambda j: -j.trend.rate)
@@ -71,7 +73,7 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
         reason=reason,
         findings=findings,
         not_seen=_not_seen(recording),
-        notes=_notes(recording),
+        notes=(*recording.losses, *_notes(whole)),
         decide=decide,
         cost=cost or _cost(recording),
     )
@@ -184,16 +186,24 @@ def _finding(recording: Recording, judged: Judged) -> Finding:
     )
 
 
-def _notes(recording: Recording) -> tuple[str, ...]:
-    """What was lost, and whether the watch was cut short."""
+def _notes(recording: Recording) -> list[str]:
+    """Whether the watch was cut short, or its looks were few."""
+    notes = []
     asked = recording.header.asked.get("seconds")
-    if asked is None or len(recording) == 0 or recording.seconds >= 0.9 * asked:
-        return tuple(recording.losses)
-    short = (
-        f"it was to be watched for {format_seconds(asked)}: after {format_seconds(recording.seconds)} "
-        "the process ended, or the watch was ended"
-    )
-    return (*recording.losses, short)
+    if asked is not None and len(recording) and recording.seconds < 0.9 * asked:
+        notes.append(
+            f"it was to be watched for {format_seconds(asked)}: after"
+            f" {format_seconds(recording.seconds)} the process ended, or the watch was ended"
+        )
+    looks = [sample.monotonic for sample in recording if sample.has_mappings]
+    widest = max((after - before for before, after in pairwise(looks)), default=0.0)
+    budget = recording.header.asked.get("budget")
+    if budget is not None and widest > 2 * LOOK_AT_LEAST_EVERY:
+        notes.append(
+            f"the mappings were read {len(looks)} times only, up to {format_seconds(widest)} apart:"
+            f" more would have cost over {budget:.2g} of a core (--budget)"
+        )
+    return notes
 
 
 def _not_seen(recording: Recording) -> tuple[str, ...]:
@@ -210,6 +220,7 @@ def _not_seen(recording: Recording) -> tuple[str, ...]:
         file = path.removeprefix(f"/proc/{pid}/").split("/")[0]
         told = f": it would tell {meaning[file]}" if file in meaning else ""
         sentences.append(f"{path} was denied{told}; run as its owner or as root")
+    sentences += sorted({message for sample in recording for message in sample.left_out})
     return tuple(sentences)
 
 

@@ -65,6 +65,25 @@ def from_pages(mappings: MapsTable, pages: PageRuns) -> Occupancy:
     )
 
 
+def as_smaps(found: Occupancy) -> Smaps:
+    """The mappings with these columns, for whoever takes an Smaps; others it does not have."""
+    table = found.mappings
+    if isinstance(table, Smaps):
+        return table
+    size = (table.end - table.start).astype(np.int64)
+    columns = (
+        table.start,
+        table.end,
+        table.offset,
+        table.inode,
+        table.perms,
+        table.device,
+        table.names,
+    )
+    kept = {"size": size, "rss": found.rss, "swap": found.swap, "anonymous": found.anonymous}
+    return Smaps(*columns, sizes=kept)
+
+
 def from_smaps(smaps: Smaps) -> Occupancy:
     """What smaps says; a kernel that has no swap column counts as one without swap."""
     swap = smaps.column("swap") if "swap" in smaps.columns else np.zeros(len(smaps), np.int64)

@@ -60,6 +60,19 @@ class Recording:
             return 0.0
         return self.samples[-1].monotonic - self.samples[0].monotonic
 
+    def since_exec(self) -> Recording:
+        """From the last execve on; another program is another matter, though the pid stays.
+
+        A new program lies at other addresses (stat startcode; 1 where we may not know it).
+        """
+        starts = [(sample.stat.startcode, sample.stat.comm) for sample in self if sample.stat]
+        if len(starts) < len(self) or len({code for code, _ in starts}) < 2:
+            return self
+        last = max(n for n in range(1, len(starts)) if starts[n][0] != starts[n - 1][0])
+        after = self.samples[last].monotonic - self.samples[0].monotonic
+        loss = f"it became {starts[last][1]} after {after:.3g} s (execve): judged from there on"
+        return Recording(self.header, self.samples[last:], (*self.losses, loss))
+
     @property
     def events(self) -> list[dict[str, Any]]:
         """What the leaker said, marks and notes. Never evidence: diagnose/ does not look."""
@@ -107,7 +120,7 @@ def _getter(name: str) -> tuple[Callable[[Sample], float | None], str]:
     if file == "vmstat":
         return _record_field(file, field_name), "count"
     if file == "smaps":
-        return lambda sample: sample.smaps.total(field_name) if sample.smaps else None, "bytes"
+        return _smaps_total(field_name), "bytes"
     if file == "type":
         wanted_type = next((t for t in FOUR_TYPES if t.name.lower() == field_name), None)
         if wanted_type is not None:
@@ -137,6 +150,10 @@ def _record_field(file: str, field_name: str) -> Callable[[Sample], float | None
         raise Unsupported(f"/proc's {file} has no field {field_name!r}")
 
     return get
+
+
+def _smaps_total(field_name: str) -> Callable[[Sample], float | None]:
+    return lambda sample: None if sample.smaps is None else sample.smaps.total(field_name)
 
 
 def _kind_field(account: str, kind: RegionKind) -> Callable[[Sample], float | None]:

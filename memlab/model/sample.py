@@ -9,8 +9,22 @@ from typing import Any, TypeVar
 
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.classify import Regions, classify
-from memlab.procfs import fd, meminfo, mountinfo, smaps, smaps_rollup, stat, statm, status, vmstat
+from memlab.model.occupancy import as_smaps, from_pages, spans
+from memlab.procfs import (
+    fd,
+    maps_table,
+    meminfo,
+    mountinfo,
+    page_scan,
+    smaps,
+    smaps_rollup,
+    stat,
+    statm,
+    status,
+    vmstat,
+)
 from memlab.procfs.host import Host, InstantTexts, Statvfs
+from memlab.procfs.smaps import Smaps
 
 T = TypeVar("T")
 
@@ -68,6 +82,13 @@ class Sample:
         return self._of(smaps.read)
 
     @cached_property
+    def mappings(self) -> Smaps | None:
+        """smaps; where it was not read, what maps and PAGEMAP_SCAN say: size, rss, swap, anonymous."""
+        if self.smaps is not None:
+            return self.smaps
+        return self._of(_from_pages)
+
+    @cached_property
     def rollup(self) -> smaps_rollup.Rollup | None:
         """/proc/PID/smaps_rollup."""
         return self._of(smaps_rollup.read)
@@ -106,11 +127,26 @@ class Sample:
     @cached_property
     def regions(self) -> Regions | None:
         """The mappings with their types and kinds."""
-        if self.smaps is None:
+        if self.mappings is None:
             return None
-        return classify(self.smaps, {mount.device for mount in self.tmpfs_mounts})
+        return classify(self.mappings, {mount.device for mount in self.tmpfs_mounts})
+
+    @property
+    def has_mappings(self) -> bool:
+        """Whether the mappings were read in this instant; nothing is parsed to say so."""
+        return any(f"/proc/{self.pid}/{name}" in self.texts.files for name in ("smaps", "maps"))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the observer might have read, and did not so as to spare the process; sentences."""
+        return tuple(call.message for call in self.texts.calls if call.error == "Refused")
 
     @property
     def denied(self) -> tuple[str, ...]:
         """The files that this observer was not allowed to read."""
         return tuple(call.path for call in self.texts.calls if call.error == "Denied")
+
+
+def _from_pages(host: Host, pid: int) -> Smaps:
+    table = maps_table.read(host, pid)
+    return as_smaps(from_pages(table, page_scan.read(host, pid, spans(table))))

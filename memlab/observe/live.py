@@ -80,7 +80,7 @@ def watch(
         except Gone:
             return
         yield sample
-        if f"/proc/{sample.pid}/smaps" in sample.texts.files:
+        if sample.has_mappings:
             looked = sample
         need = judge(looked, sample)
         if last or need is Need.STOP:

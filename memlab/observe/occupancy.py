@@ -46,6 +46,16 @@ def read(host: Host, pid: int) -> Look:
     return Look(from_pages(mappings, pages), source, why)
 
 
+def scan(host: Host, pid: int) -> str:
+    """Only maps and PAGEMAP_SCAN, for a Tee to keep; why they cannot be trusted, "" where they can.
+
+    Raises Unsupported before Linux 6.7, Denied for the process of another user.
+    """
+    mappings = maps_table.read(host, pid)
+    pages = page_scan.read(host, pid, spans(mappings))
+    return doubt(mappings, pages, _shmem_devices(host, pid))
+
+
 def _by_smaps(host: Host, pid: int, why: str) -> Look:
     return Look(from_smaps(smaps.read(host, pid)), "smaps", why)
 
