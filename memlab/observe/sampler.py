@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,7 @@ from memlab.model.recording import Header
 from memlab.model.sample import Sample
 from memlab.observe import occupancy
 from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat
-from memlab.procfs.host import Call, Host, Tee
+from memlab.procfs.host import Call, Host, Kept, Tee
 
 DEFAULT_BUDGET = 0.01  # of one core
 DEFAULT_STALL = 0.1  # seconds
@@ -24,6 +25,7 @@ DEFAULT_STALL = 0.1  # seconds
 _SMAPS_SECONDS = 4e-6
 _SCAN_SECONDS = 1e-6
 MAX_DESCRIPTORS = 512
+_SPARE_DESCRIPTORS = 32  # our own, left free for whoever else is in this process
 # what usage and memory.stat leave out, by cgroup version
 _GROUP_FILES = {1: ("memory.kmem.usage_in_bytes",), 2: ()}
 
@@ -43,6 +45,11 @@ class Pace:
     def done(self, now: float, cost_seconds: float) -> None:
         """It happened, and cost this much."""
         self._due = now + max(self._least, cost_seconds / self._share)
+
+
+def _free_descriptors() -> int:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most - len(os.listdir("/proc/self/fd"))
 
 
 class Sampler:
@@ -66,6 +73,8 @@ class Sampler:
     ) -> None:
         self.pid = pid
         self._stall = stall
+        self._kept: dict[str, Kept] = {}
+        self._may_keep = _free_descriptors() >= _SPARE_DESCRIPTORS
         self._count = 0  # of mappings, when they were last read
         self._host = host or Host()
         self._index = 0
@@ -108,13 +117,14 @@ class Sampler:
         """
         tee = Tee(self._host)
         start, cpu = time.monotonic(), time.thread_time()
-        now_running = stat.read(tee, self.pid)
+        self._read_cheap(tee, "stat")
+        now_running = stat.parse(tee.texts.files[f"/proc/{self.pid}/stat"])
         if now_running.state in ("Z", "X"):
             raise Gone(f"process {self.pid} has ended")
         if now_running.starttime != self._start_time:
             raise Gone(f"process {self.pid} has ended; its pid belongs to another process now")
-        self._allowed(lambda: tee.read(f"/proc/{self.pid}/statm"))
-        self._allowed(lambda: tee.read(f"/proc/{self.pid}/status"))
+        self._allowed(lambda: self._read_cheap(tee, "statm"))
+        self._allowed(lambda: self._read_cheap(tee, "status"))
         if must or (look and self._mappings.due(start)):
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
@@ -134,6 +144,16 @@ class Sampler:
         )
         self._index += 1
         return sample
+
+    def _read_cheap(self, tee: Tee, name: str) -> None:
+        """From a file that stays open, which saves half; opened anew where descriptors are scarce."""
+        path = f"/proc/{self.pid}/{name}"
+        if not self._may_keep:
+            tee.read(path)
+            return
+        if name not in self._kept:
+            self._kept[name] = self._host.keep(path, in_one_piece=True)
+        tee.texts.files[path] = self._kept[name].read()
 
     def _look_at_mappings(self, tee: Tee) -> None:
         cpu = time.thread_time()

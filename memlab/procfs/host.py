@@ -15,9 +15,21 @@ from memlab.errors import Denied, Gone, MemlabError, Unsupported
 from memlab.procfs.answers import Call, FileStat, InstantTexts, Statvfs
 from memlab.procfs.tree import Into, Spans, Tree
 
-__all__ = ["Call", "FileStat", "Host", "InstantTexts", "Statvfs", "Tee"]
+__all__ = ["Call", "FileStat", "Host", "InstantTexts", "Kept", "Statvfs", "Tee"]
 
 T = TypeVar("T")
+
+
+class Kept(Protocol):
+    """A file that Host.keep holds ready to be read again and again; `path` names it."""
+
+    path: str
+
+    def read(self) -> bytes:
+        """The whole text as it is now."""
+
+    def close(self) -> None:
+        """Give it back; more than once does no harm."""
 
 
 class _Source(Protocol):
@@ -25,6 +37,7 @@ class _Source(Protocol):
     def pour(self, path: str, into: Into, padding: int) -> None: ...
     def read_at(self, path: str, offset: int, size: int) -> bytes: ...
     def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes: ...
+    def keep(self, path: str, in_one_piece: bool) -> Kept: ...
     def listdir(self, path: str) -> list[str]: ...
     def readlink(self, path: str) -> str: ...
     def statvfs(self, path: str) -> Statvfs: ...
@@ -62,6 +75,18 @@ class Host:
         """PAGEMAP_SCAN over spans of addresses: see `page_scan`, which knows what the bytes are."""
         return self._source.scan(path, spans, any_of, returned)
 
+    def keep(self, path: str, in_one_piece: bool = False) -> Kept:
+        """Leave a file open and read it from its start at every `.read()`, until `.close()`.
+
+        Saves the opening, which costs more than the text of stat or statm. A kept file belongs to
+        the one process it was opened for: when that has ended `.read()` raises Gone, also where
+        another process has its pid. stat, statm and status outlive exec; maps and smaps are
+        empty after it and smaps_rollup raises Gone, for the memory they were opened for is no more.
+        `in_one_piece` saves a call where the kernel makes the text whole in one read (stat, statm,
+        status, io: fs/proc shows these by single_open); wrong for a text of many records.
+        """
+        return self._source.keep(path, in_one_piece)
+
     def listdir(self, path: str) -> list[str]:
         """The names in a folder, sorted."""
         return self._source.listdir(path)
@@ -77,6 +102,20 @@ class Host:
     def stat(self, path: str) -> FileStat:
         """What the kernel knows of a file, symbolic links followed."""
         return self._source.stat(path)
+
+
+class _ReadAfresh:
+    """Stands for a kept file where nothing is open."""
+
+    def __init__(self, source: _Source | Host, path: str) -> None:
+        self._source = source
+        self.path = path
+
+    def read(self) -> bytes:
+        return self._source.read(self.path)
+
+    def close(self) -> None:
+        pass
 
 
 class _Instant:
@@ -101,6 +140,10 @@ class _Instant:
 
     def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes:
         return bytes.fromhex(self._answer("scan", _asked(path, spans, any_of, returned)))
+
+    def keep(self, path: str, in_one_piece: bool) -> Kept:
+        self.read(path)  # raises where the file could not be opened
+        return _ReadAfresh(self, path)
 
     def listdir(self, path: str) -> list[str]:
         return list(self._answer("listdir", path))
@@ -170,6 +213,11 @@ class Tee(Host):
         found = self._asked("scan", asked, lambda _: self._host.scan(path, spans, any_of, returned))
         self._keep("scan", asked, found.hex())
         return found
+
+    def keep(self, path: str, in_one_piece: bool = False) -> Kept:
+        """As Host, but opened and kept in `texts` anew at every read: a Tee lasts one instant."""
+        self.read(path)
+        return _ReadAfresh(self, path)
 
     def listdir(self, path: str) -> list[str]:
         """As Host."""

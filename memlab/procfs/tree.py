@@ -82,6 +82,54 @@ def read_whole(descriptor: int) -> bytes:
     return b"".join(parts)
 
 
+_FIRST_PIECE = 448  # a stat line has about 200 to 400 bytes; a bigger block costs malloc more
+
+
+class KeptFile:
+    """A file that stays open, read from its start at every look; see Host.keep."""
+
+    __slots__ = ("_descriptor", "_in_one_piece", "_piece", "_tree", "path")
+
+    def __init__(self, tree: Tree, path: str, descriptor: int, in_one_piece: bool) -> None:
+        self.path = path
+        self._tree = tree
+        self._descriptor = descriptor
+        self._in_one_piece = in_one_piece
+        self._piece = _FIRST_PIECE
+
+    def read(self) -> bytes:
+        """The whole text as it is now."""
+        try:
+            text = os.pread(self._descriptor, self._piece, 0)
+            if self._in_one_piece and len(text) < self._piece:
+                return text
+            return self._rest(text)
+        except OSError as error:
+            raise self._tree.translated_of_kept(error, self.path) from None
+
+    def _rest(self, text: bytes) -> bytes:
+        """What lies behind the first piece: the kernel goes on with the text it has begun.
+
+        It makes a page at a time of a text of many records, and then the pieces differ in age.
+        """
+        parts, length = [text], len(text)
+        while part := os.pread(self._descriptor, max(self._piece, 4096), length):
+            parts.append(part)
+            length += len(part)
+        while self._piece <= length and self._piece < 1 << 20:
+            self._piece *= 2
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Give the descriptor back; more than once does no harm."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Tree:
     """Answers from the files below a folder; "" is this machine."""
 
@@ -132,6 +180,12 @@ class Tree:
             finally:
                 os.close(descriptor)
 
+    def keep(self, path: str, in_one_piece: bool) -> KeptFile:
+        """Leave it open; see Host.keep."""
+        with self._clear_errors(path):
+            descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
+        return KeptFile(self, path, descriptor, in_one_piece)
+
     def listdir(self, path: str) -> list[str]:
         """Names, sorted."""
         with self._clear_errors(path):
@@ -166,6 +220,18 @@ class Tree:
             raise self._translated(error, path) from None
         except ValueError:  # a NUL in a path that came out of some text
             raise Unsupported(f"{path!r} is no path") from None
+
+    def translated_of_kept(self, error: OSError, path: str) -> MemlabError:
+        """As for a path, but ESRCH tells of the process this file was opened for.
+
+        There may be another one by the same pid by now.
+        """
+        owner = PROCESS.match(path)
+        if owner and error.errno == errno.ESRCH:
+            return Gone(f"what {path} was opened for has ended", _HIDDEN)
+        if error.errno == errno.EBADF:
+            return Unsupported(f"{path} is not kept any more", "it was closed")
+        return self._translated(error, path)
 
     def _translated(self, error: OSError, path: str) -> MemlabError:
         """An errno as one of the errors; what matters most is whether the process still is."""
