@@ -14,7 +14,14 @@ import psutil
 
 from benchmarks.measure import Line
 
-NAMES = ("smaps_text", "growth", "disturbance", "startup")
+NAMES = (
+    "smaps_text",
+    "growth",
+    "every_process",
+    "many_processes",
+    "disturbance",
+    "startup",
+)
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 

@@ -8,7 +8,8 @@ VmallocUsed too where stacks are vmalloc'ed (VMAP_STACK); where they are not, ou
 too small by that and the residual too large, but nothing counts twice. Percpu is not inside
 VmallocUsed: its chunks take addresses from vmalloc and pages of their own (mm/percpu-vm.c;
 /proc/vmallocinfo lists pcpu_get_vm_areas without pages). Unaccepted and CmaFree are inside MemFree;
-used CMA may hold page cache or anonymous pages. Huge pages of hugetlb are in no other line.
+used CMA may hold page cache or anonymous pages. Huge pages of hugetlb are in no other line. MemFree
+does not count the free pages that each CPU keeps on lists of its own: /proc/zoneinfo does.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from memlab.procfs.meminfo import Meminfo
 from memlab.procfs.smaps_rollup import Rollup
 from memlab.procfs.statm import Statm
 from memlab.procfs.vmstat import Vmstat
+from memlab.procfs.zoneinfo import Zoneinfo
 from memlab.units import PAGE_BYTES, format_bytes
 
 
@@ -119,25 +121,38 @@ class MachineLedger:
 
 
 def machine_ledger(
-    meminfo: Meminfo, vmstat: Vmstat | None = None, processes: ProcessTotals | None = None
+    meminfo: Meminfo,
+    vmstat: Vmstat | None = None,
+    processes: ProcessTotals | None = None,
+    zoneinfo: Zoneinfo | None = None,
 ) -> MachineLedger:
     """MemTotal in lines that do not overlap; with `processes`, what of them processes map.
 
-    A line whose field this kernel does not have is None and counts as nothing: what it stands for is then
-    in the residual. A negative line is a race between two counters, and is shown as it is.
+    A line whose field this kernel does not have is None and counts as nothing: what it stands
+    for is then in the residual, and so are the free pages of the CPUs without zoneinfo. A
+    negative line is a race between two counters, and is shown as it is.
     """
     return MachineLedger(
         total=meminfo.mem_total,
-        lines=(*_users(meminfo, processes), *_kernel(meminfo, vmstat)),
-        clues=tuple(_clues(meminfo)),
+        lines=(*_free(meminfo, zoneinfo), *_users(meminfo, processes), *_kernel(meminfo, vmstat)),
+        clues=tuple(_clues(meminfo, zoneinfo)),
         processes=processes,
         anon_pages=meminfo.anon_pages,
         mapped=meminfo.mapped,
     )
 
 
+def _free(m: Meminfo, zoneinfo: Zoneinfo | None) -> list[Line]:
+    """Two places where free pages lie."""
+    lines = [Line("free", m.mem_free, "MemFree")]
+    if zoneinfo is not None:
+        pages = sum(cpu.get("count", 0) for zone in zoneinfo.zones for cpu in zone.per_cpu)
+        lines.append(Line("free, on lists of the CPUs", pages * PAGE_BYTES, "zoneinfo pagesets"))
+    return lines
+
+
 def _users(m: Meminfo, processes: ProcessTotals | None) -> list[Line]:
-    """Free memory, and what processes and files use."""
+    """What processes and files use."""
     cache = _minus(m.cached, m.shmem)
     anon, file, shmem = (
         (processes.pss_anon, processes.pss_file, processes.pss_shmem)
@@ -145,7 +160,6 @@ def _users(m: Meminfo, processes: ProcessTotals | None) -> list[Line]:
         else (None, None, None)
     )
     return [
-        Line("free", m.mem_free, "MemFree"),
         Line("anonymous", m.anon_pages, "AnonPages", _split(m.anon_pages, anon, "Pss_Anon")),
         Line("shared memory and tmpfs", m.shmem, "Shmem", _split(m.shmem, shmem, "Pss_Shmem")),
         Line("page cache", cache, "Cached - Shmem", _split(cache, file, "Pss_File")),
@@ -207,7 +221,7 @@ def _compressed(m: Meminfo, vmstat: Vmstat | None) -> int | None:
     return max(pages * PAGE_BYTES, m.zswap or 0)
 
 
-def _clues(m: Meminfo) -> list[str]:
+def _clues(m: Meminfo, zoneinfo: Zoneinfo | None) -> list[str]:
     """Where the residual may come from, the measurable first."""
     found = []
     if m.swap_cached:
@@ -222,8 +236,8 @@ def _clues(m: Meminfo) -> list[str]:
     if used_cma:
         found.append(f"drivers' share of {format_bytes(used_cma)} of CMA in use")
     found.append(
-        "without a line in meminfo: pipes, network page fragments, pages that drivers took, "
-        "free pages on per-CPU lists"
+        "without a line in meminfo: pipes, network page fragments, pages that drivers took"
+        + (", free pages on lists of the CPUs" if zoneinfo is None else "")
     )
     found.append(
         "below zero: Percpu counts the boot chunk, MemTotal does not; counters lag by a batch a CPU"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.occupancy import Occupancy, doubt, from_pages, from_smaps, spans
-from memlab.procfs import maps_table, meminfo, mountinfo, page_scan, pagemap, smaps
+from memlab.procfs import maps_table, mountinfo, page_scan, pagemap, smaps, swaps
 from memlab.procfs.host import Host
 from memlab.procfs.tree import Spans
 from memlab.units import PAGE_BYTES
@@ -66,8 +66,7 @@ def _entries(where: Spans) -> int:
 
 def _shmem_devices(host: Host, pid: int) -> frozenset[str] | None:
     """Devices of tmpfs; None where no swap is in use, so that nothing can be swapped out."""
-    machine = meminfo.read(host)
-    if machine.swap_total is not None and machine.swap_total == machine.swap_free:
+    if not any(area.used for area in swaps.read(host)):
         return None
     try:
         mounts = mountinfo.read(host, pid)

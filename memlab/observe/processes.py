@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from memlab.errors import Gone, MemlabError, Unsupported
 from memlab.model.machine import MachineLedger, ProcessTotals, Unread, machine_ledger
-from memlab.procfs import meminfo, smaps_rollup, statm, vmstat
+from memlab.procfs import meminfo, smaps_rollup, statm, vmstat, zoneinfo
 from memlab.procfs.host import Host
 from memlab.procfs.smaps_rollup import Rollup
+
+T = TypeVar("T")
 
 
 def pids(host: Host) -> tuple[int, ...]:
@@ -70,8 +75,12 @@ def machine(host: Host) -> MachineLedger:
     changed during the pass (about 0.2 ms a process).
     """
     processes = ProcessTotals.of(rollups(host))
+    counters, zones = _or_none(vmstat.read, host), _or_none(zoneinfo.read, host)
+    return machine_ledger(meminfo.read(host), counters, processes, zones)
+
+
+def _or_none(read: Callable[[Host], T], host: Host) -> T | None:
     try:
-        counters = vmstat.read(host)
+        return read(host)
     except MemlabError:
-        counters = None
-    return machine_ledger(meminfo.read(host), counters, processes)
+        return None

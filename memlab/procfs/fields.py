@@ -28,6 +28,7 @@ _NAMES = {
 }
 # no kernel number is longer than an unsigned 64-bit one; int() alone would take "1_0" and "٣"
 _NUMBER = re.compile(r"-?[0-9]{1,20}")
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 _AMOUNT = re.compile(r"[ \t]*([0-9]{1,20})( kB)?[ \t]*")
 
 
@@ -115,3 +116,13 @@ def only_line(text: bytes, path: str) -> str:
     if not line:
         raise Malformed(path, 1, "", "is empty")
     return line
+
+
+def unescaped(name: str) -> str:
+    """Undo the kernel's octal escapes: a backslash and three digits stand for one byte.
+
+    fs/seq_file.c (mangle_path) writes blank, tab, newline, backslash and # so, as each file asks.
+    """
+    raw = name.encode(errors="surrogateescape")
+    whole = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), raw)
+    return whole.decode(errors="surrogateescape")

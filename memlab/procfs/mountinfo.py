@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from memlab.errors import Malformed
+from memlab.procfs.fields import unescaped
 from memlab.procfs.host import Host
 
-_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 _IDS = re.compile(rb"[0-9]{1,10}")
 _DEVICE = re.compile(rb"[0-9]{1,10}:[0-9]{1,10}")
 
@@ -70,9 +70,7 @@ def _mount(line: bytes, path: str, number: int) -> Mount:
 
 
 def _plain(name: bytes) -> str:
-    """Blank, tab, newline, backslash and # are written as a backslash and three octal digits."""
-    whole = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), name)
-    return whole.decode(errors="surrogateescape")
+    return unescaped(name.decode(errors="surrogateescape"))
 
 
 def _options(text: bytes) -> frozenset[str]:

@@ -29,14 +29,17 @@ ROOT = os.getuid() == 0
 BATCHES = 125 * PAGE * os.cpu_count()
 
 CHILD = """
-import json, mmap, os, sys
+import ctypes, json, mmap, os, sys
 opened, mapped, orphan, memfd = sys.argv[1:4] + [int(sys.argv[4])]
 held = os.open(opened, os.O_RDWR)
 os.unlink(opened)
 number = os.open(mapped, os.O_RDWR)
-view = mmap.mmap(number, 2 * 4096)
+libc = ctypes.CDLL(None)  # Python's own mmap keeps a descriptor of the file
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + 3 * [ctypes.c_int] + [ctypes.c_long]
+view = libc.mmap(None, 2 * 4096, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, number, 0)
 os.close(number)
-view[:] = b"x" * len(view)
+ctypes.memset(view, ord("x"), 2 * 4096)
 common = mmap.mmap(-1, 64 * 4096)
 common[: 5 * 4096] = b"x" * 5 * 4096
 reading, writing = os.pipe()

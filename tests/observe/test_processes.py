@@ -46,8 +46,7 @@ def test_the_sum_of_all_pss_anon_is_the_kernels_anon_pages():
 def unnamed(line, make):
     """How `line` and the residual move when `make` is done; asked again while the machine is not quiet.
 
-    A page taken from a CPU's list of free pages was in the residual before: such a list holds
-    at most 1/8 of `high`, some MiB (mm/page_alloc.c), and the counters lag by a batch.
+    Pages may come from a CPU's list of free pages instead of MemFree; counters lag by a batch.
     """
     before = machine(HOST)
     undo = make()
@@ -55,9 +54,10 @@ def unnamed(line, make):
         after = machine(HOST)
     finally:
         undo()
-    moved = {name: after.parts[name] - before.parts[name] for name in (line, "free", "unexplained")}
-    quiet = abs(moved[line] - SIZE) <= 2 * BATCHES and abs(moved["unexplained"]) <= SIZE // 4
-    return moved if quiet else None
+    moved = {name: after.parts[name] - before.parts[name] for name in after.parts}
+    free = moved["free"] + moved["free, on lists of the CPUs"]
+    quiet = abs(moved[line] - SIZE) <= 2 * BATCHES and abs(moved["unexplained"]) <= 2 * BATCHES
+    return free if quiet else None
 
 
 @pytest.mark.live
@@ -67,7 +67,7 @@ def test_anonymous_memory_moves_its_line_alone():
         memory.write(b"x" * SIZE)
         return memory.close
 
-    assert until(lambda: unnamed("anonymous", make), seconds=60)["free"] < 0
+    assert until(lambda: unnamed("anonymous", make), seconds=60) <= -SIZE // 2
 
 
 @pytest.mark.live
@@ -77,7 +77,7 @@ def test_a_memfd_is_shared_memory_and_no_page_cache():
         os.write(number, b"x" * SIZE)
         return lambda: os.close(number)
 
-    assert until(lambda: unnamed("shared memory and tmpfs", make), seconds=60)["free"] < 0
+    assert until(lambda: unnamed("shared memory and tmpfs", make), seconds=60) <= -SIZE // 2
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="vmallocinfo is for root")
