@@ -8,6 +8,7 @@ from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.occupancy import Occupancy, doubt, from_pages, from_smaps, spans
 from memlab.procfs import maps_table, mountinfo, page_scan, pagemap, smaps, swaps
 from memlab.procfs.host import Host
+from memlab.procfs.page_runs import PageRuns
 from memlab.procfs.tree import Spans
 from memlab.units import PAGE_BYTES
 
@@ -54,6 +55,14 @@ def scan(host: Host, pid: int) -> str:
     mappings = maps_table.read(host, pid)
     pages = page_scan.read(host, pid, spans(mappings))
     return doubt(mappings, pages, _shmem_devices(host, pid))
+
+
+def pages_of(host: Host, pid: int, where: Spans) -> PageRuns:
+    """The pages in these spans of addresses; without PAGEMAP_SCAN zero pages are only MAYBE_ZERO."""
+    try:
+        return page_scan.read(host, pid, where)
+    except Unsupported:
+        return pagemap.read_runs(host, pid, where)
 
 
 def _by_smaps(host: Host, pid: int, why: str) -> Look:

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memlab.model.machine import machine_ledger
-from memlab.model.memory import FOUR_TYPES
+from memlab.model.memory import FOUR_TYPES, MemoryType
 from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS
-from memlab.units import MIB, format_bytes
+from memlab.procfs.page_runs import Category
+from memlab.units import KIB, MIB, format_bytes
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from memlab.model.machine import MachineLedger
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
-    from memlab.procfs.meminfo import Meminfo
+    from memlab.procfs.page_runs import PageRuns
 
 
 def series_figure(
@@ -69,23 +70,52 @@ def types_bars(*samples: Sample, labels: Sequence[str] = (), title: str = "") ->
     return figure
 
 
-def machine_figure(*instants: Meminfo, labels: Sequence[str] = (), title: str = "") -> go.Figure:
+def machine_figure(
+    *ledgers: MachineLedger, labels: Sequence[str] = (), title: str = ""
+) -> go.Figure:
     """Where the machine's memory is: parts that do not overlap, stacked up to MemTotal, in MiB.
 
-    The last part is what no line of /proc/meminfo names.
+    The last part is what nothing explains.
     """
     figure = _figure(title or "Where the memory is", "MiB")
-    names = list(labels) or [f"instant {n}" for n in range(1, len(instants) + 1)]
-    ledgers = [machine_ledger(meminfo).parts for meminfo in instants]
-    shown = [part for part in ledgers[0] if any(ledger.get(part) for ledger in ledgers)]
+    names = list(labels) or [f"instant {n}" for n in range(1, len(ledgers) + 1)]
+    parts = [ledger.parts for ledger in ledgers]
+    shown = [part for part in parts[0] if any(one.get(part) for one in parts)]
     for part, colour in zip(shown, _colours(len(shown)), strict=True):
-        sizes = [ledger.get(part, 0) / MIB for ledger in ledgers]
+        sizes = [one.get(part, 0) / MIB for one in parts]
         figure.add_bar(x=names, y=sizes, name=part, marker_color=colour)
     figure.update_layout(barmode="stack", xaxis_title=None)
     return figure
 
 
-def _figure(title: str, y_title: str) -> go.Figure:
+def pages_figure(pages: PageRuns, start: int, end: int, title: str = "") -> go.Figure:
+    """What is behind each page from `start` to `end`, over the offset in KiB; nothing where no page is."""
+    zero = pages.has(Category.PFNZERO | Category.MAYBE_ZERO)
+    present, file = pages.has(Category.PRESENT) & ~zero, pages.has(Category.FILE)
+    guard = pages.has(Category.GUARD)
+    states = {
+        "in memory, anonymous": (present & ~file, TYPE_COLOURS[MemoryType.PRIVATE_ANONYMOUS]),
+        "in memory, of a file or shared": (present & file, TYPE_COLOURS[MemoryType.PRIVATE_FILE]),
+        "the zero page": (zero, LINE_COLOURS[3]),
+        "in swap": (pages.has(Category.SWAPPED) & ~guard, LINE_COLOURS[2]),
+        "guard": (guard, INK),
+    }
+    figure = _figure(title or "What is behind the pages", None)
+    for name, (rows, colour) in states.items():
+        low = np.clip(pages.start[rows].astype(np.int64), start, end)
+        high = np.clip(pages.end[rows].astype(np.int64), start, end)
+        if not (high > low).any():
+            continue
+        figure.add_bar(
+            orientation="h", base=(low - start) / KIB, x=(high - low) / KIB, y=["pages"] * len(low),
+            name=name, marker_color=colour, marker_line_width=0,
+        )  # fmt: skip
+    figure.update_layout(barmode="overlay", height=240)
+    figure.update_xaxes(title="offset, KiB", range=[0, (end - start) / KIB])
+    return figure
+
+
+def _figure(title: str, y_title: str | None) -> go.Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
