@@ -91,3 +91,21 @@ def hexadecimal(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[
     for count, (_, bits, mask) in zip((1, 2, 4), c.joins, strict=True):
         value = (value << shift(4 * count) | value >> bits) & mask
     return value, good
+
+
+MOST_DIGITS = 18  # of a number that always fits 63 bits
+
+
+def spans(
+    text: NDArray[np.uint8], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Numbers of any width, text[first:last] each; (values, which really are 1 to 18 digits)."""
+    width = last - first
+    good = (width > 0) & (width <= MOST_DIGITS)
+    values = np.zeros(width.shape, np.int64)
+    for place in range(min(int(width.max(initial=0)), MOST_DIGITS)):
+        inside = place < width
+        digit = text[np.maximum(last - 1 - place, 0)] - np.uint8(ord("0"))
+        good &= (digit <= 9) | ~inside
+        values += np.where(inside, digit, 0) * np.int64(10**place)
+    return values, good
