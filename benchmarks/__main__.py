@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.measure import Line
 
-NAMES = ("smaps_text", "many_processes", "disturbance", "startup")
+NAMES = ("smaps_text", "every_process", "many_processes", "disturbance", "startup")
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
