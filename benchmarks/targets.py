@@ -82,6 +82,43 @@ def idle(count: int) -> Iterator[list[int]]:
 
 
 @contextmanager
+def forked(count: int, *modules: str) -> Iterator[list[int]]:
+    """So many Pythons that have imported these and share what they have not written to: their pids.
+
+    They end when a pipe does that only their parent holds, and that when its standard input does.
+    """
+    code = f"import {', '.join(modules)}\n{_FORK.format(count=count)}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin and process.stdout
+    try:
+        yield [int(process.stdout.readline()) for _ in range(count)]
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+_FORK = """
+import os, sys
+reading, writing = os.pipe()
+children = []
+for _ in range({count}):
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    children.append(child)
+print(*children, sep="\\n", flush=True)
+sys.stdin.read()
+os.close(writing)
+for child in children:
+    os.waitpid(child, 0)
+"""
+
+
+@contextmanager
 def running(command: list[str]) -> Iterator[Target]:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:

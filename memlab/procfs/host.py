@@ -6,7 +6,7 @@ works on a live process, on a fixture and on a recording without knowing which i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -34,6 +34,7 @@ class Kept(Protocol):
 
 class _Source(Protocol):
     def read(self, path: str) -> bytes: ...
+    def read_each(self, paths: Iterable[str]) -> Iterator[bytes | MemlabError | None]: ...
     def pour(self, path: str, into: Into, padding: int) -> None: ...
     def read_at(self, path: str, offset: int, size: int) -> bytes: ...
     def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes: ...
@@ -58,6 +59,15 @@ class Host:
     def read(self, path: str) -> bytes:
         """The whole text of a file."""
         return self._source.read(path)
+
+    def read_each(self, paths: Iterable[str]) -> Iterator[bytes | MemlabError | None]:
+        """Read many files in a row, each of which the kernel makes in one piece (see `keep`).
+
+        Yields a text, or the error that `read` would raise; None where the kernel says ESRCH: the
+        process has nothing to show (a kernel thread, a zombie) or has ended, and which of the two
+        would cost another call. A recording gives errors only.
+        """
+        return self._source.read_each(paths)
 
     def pour(self, path: str, into: Into, padding: int = 0) -> None:
         """Hand over the text in pieces as it comes, so that it need not be whole in memory.
@@ -104,6 +114,18 @@ class Host:
         return self._source.stat(path)
 
 
+def _one_by_one(
+    source: _Source | Host, paths: Iterable[str]
+) -> Iterator[bytes | MemlabError | None]:
+    for path in paths:
+        try:
+            text = source.read(path)
+        except MemlabError as error:
+            yield error
+        else:
+            yield text
+
+
 class _ReadAfresh:
     """Stands for a kept file where nothing is open."""
 
@@ -130,6 +152,9 @@ class _Instant:
             self._answer("read", path)
             raise _not_recorded(path)
         return self._files[path]
+
+    def read_each(self, paths: Iterable[str]) -> Iterator[bytes | MemlabError | None]:
+        return _one_by_one(self, paths)
 
     def pour(self, path: str, into: Into, padding: int) -> None:
         text = self.read(path)
@@ -194,6 +219,10 @@ class Tee(Host):
         text = self._asked("read", path, self._host.read)
         self.texts.files[path] = text
         return text
+
+    def read_each(self, paths: Iterable[str]) -> Iterator[bytes | MemlabError | None]:
+        """As Host; kept like `read`."""
+        return _one_by_one(self, paths)
 
     def pour(self, path: str, into: Into, padding: int = 0) -> None:
         """As Host; the text is kept, so it is whole in memory after all."""

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +82,7 @@ def read_whole(descriptor: int) -> bytes:
     return b"".join(parts)
 
 
+_ONE_PIECE = 4096
 _FIRST_PIECE = 448  # a stat line has about 200 to 400 bytes; a bigger block costs malloc more
 
 
@@ -144,6 +145,21 @@ class Tree:
                 return read_whole(descriptor)
             finally:
                 os.close(descriptor)
+
+    def read_each(self, paths: Iterable[str]) -> Iterator[bytes | MemlabError | None]:
+        """One after the other, with as few calls as can be; see Host.read_each."""
+        for path in paths:
+            try:
+                descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    text = os.read(descriptor, _ONE_PIECE)
+                    if len(text) == _ONE_PIECE:
+                        text += read_whole(descriptor)
+                finally:
+                    os.close(descriptor)
+                yield text
+            except OSError as error:
+                yield None if error.errno == errno.ESRCH else self._translated(error, path)
 
     def pour(self, path: str, into: Into, padding: int) -> None:
         """The text in pieces; see Host.pour."""

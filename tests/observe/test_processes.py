@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from memlab.errors import Malformed
 from memlab.model.machine import ProcessTotals, Unread
 from memlab.observe.processes import machine, rollups
-from memlab.procfs import meminfo
+from memlab.procfs import meminfo, smaps_rollup, stat
 from memlab.procfs.host import Host
 from memlab.procfs.smaps_rollup import Rollup
 from tests.waiting import until
@@ -116,6 +117,59 @@ def test_a_process_whose_first_thread_has_ended_is_not_lost():
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.live
+def test_a_pass_over_all_says_what_the_reader_of_one_says():
+    sleeper = subprocess.Popen(["sleep", "100"])
+    zombie = subprocess.Popen(["true"])
+    try:
+        until(lambda: stat.read(HOST, sleeper.pid).comm == "sleep")
+        until(lambda: stat.read(HOST, sleeper.pid).state == "S")
+        until(lambda: stat.read(HOST, zombie.pid).state == "Z")
+        # Pss moves with every process that comes and goes
+        private = ("rss", "anonymous", "swap")
+        found = rollups(HOST)
+        alone = smaps_rollup.read(HOST, sleeper.pid)
+        assert isinstance(found[sleeper.pid], Rollup)
+        assert [found[sleeper.pid][name] for name in private] == [alone[name] for name in private]
+        assert (found[sleeper.pid].start, found[sleeper.pid].end) == (alone.start, alone.end)
+        assert list(found) == sorted(found)
+        assert len(found) == len(list(found.items()))
+        assert zombie.pid not in found
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+        zombie.wait()
+
+
+def rollup(start="558398e1c000", rss="       8"):
+    header = f"{start}-7ffcbb4a2000 ---p 00000000 00:00 0".ljust(73)
+    return f"{header}[rollup]\nRss:            {rss} kB\nPss:            {rss} kB\n"
+
+
+def test_a_process_whose_text_looks_otherwise_is_read_by_itself(tmp_path):
+    """Short addresses, nine digits, a cut text; among those that look as usual."""
+    texts = {
+        1: rollup(),
+        2: rollup("00400000"),
+        3: rollup(rss="123456789"),
+        4: rollup()[:-12],
+        5: rollup(rss="      12"),
+    }
+    for pid, text in texts.items():
+        (tmp_path / f"proc/{pid}").mkdir(parents=True)
+        (tmp_path / f"proc/{pid}/smaps_rollup").write_text(text)
+        (tmp_path / f"proc/{pid}/statm").write_text("9 8 7 1 0 5 0\n")
+    (tmp_path / "proc/6").mkdir()
+    (tmp_path / "proc/6/statm").write_text("9 8 7 1 0 5 0\n")  # of a kernel without smaps_rollup
+    found = rollups(Host(tmp_path))
+    assert list(found) == [1, 2, 3, 4, 5, 6]
+    assert [found[pid]["rss"] // 1024 for pid in (1, 2, 3, 5)] == [8, 8, 123456789, 12]
+    assert found[2].start == 0x400000
+    assert isinstance(found[4], Unread) and isinstance(found[4].why, Malformed)
+    assert isinstance(found[6], Unread) and found[6].statm.resident == 8 * 4096
+    assert 7 not in found
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become an ordinary user")

@@ -149,3 +149,40 @@ def test_an_instant_and_a_tee_answer_too():
     assert open_descriptors() == before
     assert tee.texts.files == {"/proc/self/statm": tee.texts.files["/proc/self/statm"]}
     assert kept.read() == tee.texts.files["/proc/self/statm"]
+
+
+def test_each_of_many_files_is_read_or_says_why_not(child):
+    ended = subprocess.Popen(["true"])
+    zombie = subprocess.Popen(["true"])
+    ended.wait()
+    until(lambda: stat.read(HOST, zombie.pid).state == "Z")
+    before = open_descriptors()
+    paths = [
+        f"/proc/{child.pid}/cmdline",
+        f"/proc/{ended.pid}/statm",
+        f"/proc/{zombie.pid}/smaps_rollup",
+        "/proc/self/no_such_file",
+    ]
+    found = list(HOST.read_each(paths))
+    assert found[0] == b"sh\0-c\0read line; exec sleep 100\0"
+    assert isinstance(found[1], Gone)
+    assert found[2] is None
+    assert isinstance(found[3], Unsupported)
+    assert open_descriptors() == before
+    zombie.wait()
+
+
+@pytest.mark.parametrize("size", [0, 4095, 4096, 4097, 70_000])
+def test_each_is_whole_whatever_its_length(tmp_path, size):
+    (tmp_path / "file").write_bytes(b"x" * size)
+    assert list(Host(tmp_path).read_each(["/file"] * 2)) == [b"x" * size] * 2
+
+
+def test_each_from_an_instant_and_through_a_tee():
+    tee = Tee(HOST)
+    found = list(tee.read_each(["/proc/self/statm", "/proc/self/no_such_file"]))
+    assert isinstance(found[1], Unsupported)
+    again = list(Host(tee.texts).read_each(["/proc/self/statm", "/proc/self/no_such_file", "/x"]))
+    assert again[0] == found[0]
+    assert [str(error) for error in again[1:2]] == [str(found[1])]
+    assert isinstance(again[2], Unsupported)
