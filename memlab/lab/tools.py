@@ -57,8 +57,9 @@ class Tool:
 
 TOOLS = (
     Tool("strace", ("strace",), "strace", "who calls mmap, brk and clone"),
-    Tool("pidstat", ("pidstat",), "sysstat", "samples to compare with memlab watch"),
+    Tool("pidstat", ("pidstat",), "sysstat", "samples to compare with memlab pidstat"),
     Tool("pmap", ("pmap",), "procps", "a table to compare with ours"),
+    Tool("smem", ("smem",), "smem", "shares to compare with ours"),
     Tool("gdb", ("gdb",), "gdb", "stacks of a live process; heaptrack attaches with it"),
     Tool("heaptrack", ("heaptrack",), "heaptrack", "which C call leaks on the heap"),
     Tool("perf", ("perf",), "linux-perf", "who touches memory first"),

@@ -1,4 +1,4 @@
-"""A diagnosis and a watch line as text for a terminal."""
+"""A diagnosis as text for a terminal, and small tables for notebooks."""
 
 from __future__ import annotations
 
@@ -55,22 +55,6 @@ def finding_lines(finding: Finding) -> list[str]:
         lines.append(f"  forecast  {finding.forecast.sentence}")
     lines.append(f"  next      {finding.next}")
     return lines
-
-
-WATCH_HEADER = "#     Time        PID  minflt/s  majflt/s         VSZ         RSS   %MEM  Command"
-
-
-def watch_line(before: Sample, now: Sample, time_of_day: str, total_bytes: int) -> str:
-    """One line with the columns of `pidstat -r`: rates over the interval, sizes at its end."""
-    assert before.stat is not None and now.stat is not None
-    seconds = now.monotonic - before.monotonic
-    minor = (now.stat.minflt - before.stat.minflt) / seconds
-    major = (now.stat.majflt - before.stat.majflt) / seconds
-    share = 100 * now.stat.rss / total_bytes
-    return (
-        f"{time_of_day:>10} {now.pid:>10} {minor:>9.2f} {major:>9.2f} {now.stat.vsize // KIB:>11} "
-        f"{now.stat.rss // KIB:>11} {share:>6.2f}  {now.stat.comm}"
-    )
 
 
 def types_change_text(before: Sample, after: Sample) -> str:

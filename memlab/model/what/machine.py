@@ -256,7 +256,7 @@ def read_pressure(lines: list[str], at: int) -> tuple[Item, int] | None:
     match = _PSI.fullmatch(lines[at].strip())
     if match is None:
         return None
-    pairs = [word.split("=") for word in match[2].split()]
+    pairs = [word.partition("=")[::2] for word in match[2].split()]
     fields = [field("pressure", match[1], "")]
     fields += [
         field("pressure", name, f"{value} %" if name != "total" else value) for name, value in pairs
