@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from memlab.errors import Denied, Unsupported
 from memlab.model.sample import Sample
-from memlab.procfs import cgroup, vmstat
+from memlab.procfs import cgroup, cgroup_memory
 
 # v1 prints its own share and, as total_*, that of all groups below it: usage is of both
 _V1 = {
@@ -51,14 +51,14 @@ def charges(sample: Sample) -> Charges:
     host = sample.host
     group = cgroup.read(host, sample.pid)
     level = group.levels[0]
-    path = f"{level.path}/memory.stat"
-    # the same shape as vmstat: lines of `name value`
-    stat = dict(vmstat.parse(host.read(path), path).fields)
+    stat = cgroup_memory.read_stat(host, level.path)
     name = _V1 if group.version == 1 else {key: key for key in _V1}
     try:
         anon, file, shmem = (stat[name[key]] for key in ("anon", "file", "shmem"))
     except KeyError as missing:
-        raise Unsupported(f"{path} has no {missing}", "the kernel is too old for this") from None
+        raise Unsupported(
+            f"memory.stat has no {missing}", "the kernel is too old for this"
+        ) from None
     return Charges(
         path=level.path,
         version=group.version,

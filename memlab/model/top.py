@@ -28,7 +28,7 @@ class Row:
     """One process; bytes, but for major_faults; swap is None where the kernel has none.
 
     code is mapped, not resident; data counts stacks and all private writable mappings, touched or not;
-    dirty has been 0 since Linux 2.6.
+    dt has been 0 since Linux 2.6.
     """
 
     pid: int
@@ -39,7 +39,7 @@ class Row:
     data: int
     shr: int
     major_faults: int
-    dirty: int
+    dt: int
     swap: int | None
 
     @property
@@ -68,6 +68,6 @@ def row(statm: Statm, stat: Stat, status: Status) -> Row:
         data=statm.data,
         shr=statm.shared,
         major_faults=stat.majflt,
-        dirty=statm.dirty,
+        dt=statm.dt,
         swap=status.vm_swap,
     )

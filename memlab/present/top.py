@@ -29,7 +29,7 @@ def _line(one: Row, mem_total: int) -> str:
     cells = {
         "VIRT": one.virt // KIB, "RES": one.res // KIB, "CODE": one.code // KIB,
         "DATA": one.data // KIB, "SHR": one.shr // KIB, "nMaj": one.major_faults,
-        "nDRT": one.dirty // KIB, "SWAP": swap, "USED": one.used // KIB,
+        "nDRT": one.dt // KIB, "SWAP": swap, "USED": one.used // KIB,
         "%MEM": f"{100 * one.res / mem_total:.1f}",
     }  # fmt: skip
     row = "".join(str(cell).rjust(_WIDTHS[name]) for name, cell in cells.items())

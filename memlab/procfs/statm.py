@@ -12,7 +12,7 @@ from memlab.units import PAGE_BYTES
 
 @dataclass(frozen=True)
 class Statm:
-    """All in bytes. Two fields are 0 since Linux 2.6: lib, which is left out, and dirty (dt; nDRT).
+    """All in bytes. Two fields are 0 since Linux 2.6: lib, which is left out, and dt (dirty pages, nDRT).
 
     size: all mappings (top's VIRT, VmSize); resident: in memory (RES; RssAnon + RssFile +
     RssShmem, counted per CPU and added up late); shared: resident file and shmem pages (SHR);
@@ -24,7 +24,7 @@ class Statm:
     shared: int
     text: int
     data: int
-    dirty: int = 0
+    dt: int = 0
 
 
 def parse(text: bytes, path: str = "statm", page_bytes: int = PAGE_BYTES) -> Statm:
@@ -33,8 +33,8 @@ def parse(text: bytes, path: str = "statm", page_bytes: int = PAGE_BYTES) -> Sta
     pages = numbers(line.split(" "), path, line)
     if len(pages) != 7:
         raise Malformed(path, 1, line, f"has {len(pages)} fields, not 7")
-    size, resident, shared, code, _lib, data, dirty = (_counted(n) * page_bytes for n in pages)
-    return Statm(size, resident, shared, code, data, dirty)
+    size, resident, shared, code, _lib, data, dt = (_counted(n) * page_bytes for n in pages)
+    return Statm(size, resident, shared, code, data, dt)
 
 
 def _counted(pages: int) -> int:

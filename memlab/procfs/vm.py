@@ -15,7 +15,11 @@ class Vm:
 
     max_map_count: mappings that one process may have; overcommit_memory: 0 refuses only
     obvious excess, 1 never refuses, 2 refuses beyond CommitLimit; overcommit_ratio: per cent
-    of memory that CommitLimit counts; threads_max, pid_max: threads of the whole machine.
+    of memory that CommitLimit counts; threads_max, pid_max: threads of the whole machine;
+    swappiness: how readily anonymous memory is swapped, 0 to 200; min_free_kbytes: kept free for
+    the kernel, in kB; panic_on_oom: 0 kills a process, 1 panics but in a cpuset or cgroup, 2
+    always; oom_kill_allocating_task: 1 kills whoever asked last; oom_dump_tasks: 1 prints the
+    table of processes in an OOM report.
     """
 
     max_map_count: int | None
@@ -23,6 +27,11 @@ class Vm:
     overcommit_ratio: int | None
     threads_max: int | None
     pid_max: int | None
+    swappiness: int | None = None
+    min_free_kbytes: int | None = None
+    panic_on_oom: int | None = None
+    oom_kill_allocating_task: int | None = None
+    oom_dump_tasks: int | None = None
 
 
 def parse(text: bytes, path: str = "sysctl") -> int:
@@ -40,6 +49,11 @@ def read(host: Host) -> Vm:
         overcommit_ratio=_setting(host, "/proc/sys/vm/overcommit_ratio"),
         threads_max=_setting(host, "/proc/sys/kernel/threads-max"),
         pid_max=_setting(host, "/proc/sys/kernel/pid_max"),
+        swappiness=_setting(host, "/proc/sys/vm/swappiness"),
+        min_free_kbytes=_setting(host, "/proc/sys/vm/min_free_kbytes"),
+        panic_on_oom=_setting(host, "/proc/sys/vm/panic_on_oom"),
+        oom_kill_allocating_task=_setting(host, "/proc/sys/vm/oom_kill_allocating_task"),
+        oom_dump_tasks=_setting(host, "/proc/sys/vm/oom_dump_tasks"),
     )
 
 

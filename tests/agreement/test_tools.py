@@ -100,7 +100,7 @@ def test_the_memory_screen_of_top(still, said, memory_screen):
     assert {name: theirs[name] for name in asked} == asked
     assert {"VIRT", "RES", "CODE", "DATA", "SHR"} <= set(asked)
     assert theirs["nMaj"] == str(mine.major_faults)
-    assert theirs.get("nDRT", "0") == "0" == str(mine.dirty)
+    assert theirs.get("nDRT", "0") == "0" == str(mine.dt)
     # top rounds to a tenth of a percent of the machine: on 24 GB that is 24 MB
     assert float(theirs["%MEM"]) == pytest.approx(100 * mine.res / found.mem_total, abs=0.051)
 
