@@ -16,7 +16,7 @@ NBVAL      = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --timeout=
 
 export PIP_ROOT_USER_ACTION ?= ignore
 
-.PHONY: help lab setup test-setup system test $(STAGES) bench soak wheel format constraints clean
+.PHONY: help lab setup test-setup system test $(STAGES) bench fuzz soak wheel format constraints clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -99,6 +99,9 @@ packaging: $(TESTS) ## the wheel, in an empty environment
 bench: $(TESTS) ## measure what looking costs, beside peers and the kernel, and write docs/benchmarks.md
 	@$(PIP) --quiet --editable '.[bench]'
 	$(PY) -m benchmarks --write $(BENCHMARKS)
+
+fuzz: $(TESTS) ## parsers against text that nobody thought of (EXAMPLES=20000 for each)
+	MEMLAB_PROFILE=fuzz EXAMPLES=$(or $(EXAMPLES),20000) $(PYTEST) $(WORKERS) --timeout=0 tests/proof tests/model/what
 
 soak: $(TESTS) ## the long tests: minutes to hours
 	$(PYTEST) -m soak --timeout=0

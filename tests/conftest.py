@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+# the same texts in every run: what CI sees it sees again. `make fuzz` looks for others
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile(
+    "fuzz", max_examples=int(os.environ.get("EXAMPLES", "20000")), deadline=None
+)
+settings.load_profile(os.environ.get("MEMLAB_PROFILE", "ci"))
 
 # any one of these will do for the tests that drive a page
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

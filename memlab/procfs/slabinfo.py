@@ -82,8 +82,11 @@ def parse(text: bytes, path: str = "slabinfo", page_bytes: int = PAGE_BYTES) -> 
         match = _LINE.fullmatch(line)
         if match is None:
             raise Malformed(path, number, line, "is no cache, or is cut")
-        name, *counts = match.groups()
-        caches.append(Slab(name, *map(int, counts[:7]), page_bytes))
+        name, *counts, _shared = match.groups()
+        active, total, size, per_slab, pages, active_slabs, slabs = map(int, counts)
+        caches.append(
+            Slab(name, active, total, size, per_slab, pages, active_slabs, slabs, page_bytes)
+        )
     return Slabinfo(version[1], tuple(caches))
 
 

@@ -68,8 +68,8 @@ class Stencil:
             if not match or not amount:
                 raise Odd
             last_digit = match.start(2) + amount.end(1)
-            if last_digit - match.end(1) <= PLACES:
-                raise Odd  # not aligned to eight places
+            if len(amount[1]) > PLACES or last_digit - match.end(1) <= PLACES:
+                raise Odd  # wider than eight places, or not aligned to them
             units[match[1].decode()] = 1024 if amount[2] else 1
             places[match[1].decode()] = position + last_digit - PLACES
             position += len(line)

@@ -138,8 +138,18 @@ def _stencil_for(text: bytes) -> Stencil:
     """All processes of a kernel have one layout: the last one learnt will nearly always do."""
     latest: Stencil | None = getattr(_LEARNT, "stencil", None)
     if latest is None or not latest.fits(text) or len(latest.flags) > _MOST_FLAGS:
-        latest = _LEARNT.stencil = Stencil.learn(text[: _end_of_first_block(text)])
+        latest = _LEARNT.stencil = _learn(text)
     return latest
+
+
+def _learn(text: bytes) -> Stencil:
+    """From the first mapping whose numbers have their usual width; raises Odd where none has."""
+    while True:
+        end = _end_of_first_block(text)
+        try:
+            return Stencil.learn(text[:end])
+        except Odd:
+            text = text[end:]
 
 
 def _end_of_first_block(text: bytes) -> int:
