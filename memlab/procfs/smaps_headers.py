@@ -31,6 +31,7 @@ _HALF, _FOUR_ZEROS = np.uint64(32), np.uint64(0x30303030)
 PERMS = tuple(r + w + x + s for s in "ps" for x in "-x" for w in "-w" for r in "-r")
 _PERM_WORDS: NDArray[np.uint32] = np.frombuffer("".join(PERMS).encode(), dtype="<u4")
 _NO_FILE = ("0:0", 0, "")
+_WIDEST = 512  # bytes of a tail; beyond it gathering all costs more than it saves
 
 
 class Headers:
@@ -84,18 +85,13 @@ class Headers:
         tails: NDArray[np.int64],
         files: Tails,
     ) -> None:
-        text = view.data
-        spans = zip((heads[rows] + len(HEAD)).tolist(), (tails[rows] - 1).tolist(), strict=True)
-        places: dict[bytes, int] = {}
-        found = []
-        for begin, end in spans:
-            tail = text[begin:end].tobytes()
-            place = places.get(tail)
-            if place is None:
-                place = places[tail] = len(self.files)
-                self.files.append(files.parse(tail))
-            found.append(place)
-        self.file[rows] = found
+        if not len(rows):
+            return
+        begins = heads[rows] + len(HEAD)
+        found = _slices(view, begins, tails[rows] - 1 - begins)
+        places = {tail: place for place, tail in enumerate(dict.fromkeys(found), len(self.files))}
+        self.files += map(files.parse, places)
+        self.file[rows] = [places[tail] for tail in found]
 
     def put(self, row: int, header: Header) -> None:
         """One header that another reader has read."""
@@ -138,3 +134,17 @@ def _parsed(line: bytes) -> Header:
 def windows(view: Bytes, width: int) -> Bytes:
     """Row i is view[i : i + width]; as numpy's sliding_window_view, without its checks."""
     return np.ndarray((len(view) - width + 1, width), np.uint8, view, strides=(1, 1))
+
+
+def _slices(view: Bytes, begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[bytes]:
+    """The bytes of each span; gathered first, as slices of numpy's are dear one by one."""
+    width = int(lengths.max())
+    if width > _WIDEST or int(begins[-1]) + width > len(view):
+        text = view.data
+        spans = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
+        return [text[begin:end].tobytes() for begin, end in spans]
+    whole = windows(view, width)[begins].tobytes()
+    return [
+        whole[at : at + length]
+        for at, length in zip(range(0, len(whole), width), lengths.tolist(), strict=True)
+    ]
