@@ -11,6 +11,7 @@ import threading
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ _MOST_OF_A_BLOCK = 16384  # a name has 4096 bytes at the most, each of which may
 _MOST_FLAGS = 1000
 _ADDRESS = re.compile(rb"[0-9a-f]{1,16}")
 _LEARNT = threading.local()
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -164,23 +167,32 @@ def _joined(pieces: list[Piece], stencil: Stencil | None) -> Columns:
     if stencil is None or not pieces:
         nothing: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         return Columns(nothing, nothing, nothing, nothing, [], [], [], {}, {})
+    headers = [piece.headers for piece in pieces]
     flags = np.array(stencil.flags, dtype=object)
     return Columns(
-        start=np.concatenate([piece.headers.start for piece in pieces]),
-        end=np.concatenate([piece.headers.end for piece in pieces]),
-        offset=np.concatenate([piece.headers.offset for piece in pieces]),
-        inode=np.concatenate([piece.headers.inode for piece in pieces]),
-        perms=_PERMS[np.concatenate([piece.headers.perms for piece in pieces])].tolist(),
-        device=[device for piece in pieces for device in piece.headers.device],
-        names=[name for piece in pieces for name in piece.headers.names],
+        start=_array([one.start for one in headers]),
+        end=_array([one.end for one in headers]),
+        offset=_array([one.offset for one in headers]),
+        inode=_array([one.inode for one in headers]),
+        perms=_PERMS[_array([one.perms for one in headers])].tolist(),
+        device=_list([one.device for one in headers]),
+        names=_list([one.names for one in headers]),
         numbers={key: _joined_numbers(pieces, key) for key in stencil.units},
-        texts={"VmFlags": flags[np.concatenate([piece.flags for piece in pieces])].tolist()},
+        texts={"VmFlags": flags[_array([piece.flags for piece in pieces])].tolist()},
     )
 
 
 def _joined_numbers(pieces: list[Piece], key: str) -> NDArray[np.int64]:
-    parts = [_whole(piece.numbers[key], len(piece)) for piece in pieces]
+    return _array([_whole(piece.numbers[key], len(piece)) for piece in pieces])
+
+
+def _array(parts: list[NDArray[T]]) -> NDArray[T]:
+    """Most processes are one piece, which need not be copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _list(parts: list[list[str]]) -> list[str]:
+    return parts[0] if len(parts) == 1 else [one for part in parts for one in part]
 
 
 @lru_cache(maxsize=16)

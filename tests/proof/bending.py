@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def readers():
     return found
 
 
+@cache
 def texts(name):
     """Real texts of this reader: of other kernels, of this one, and what is written above."""
     found = [one for one in FILES.get(name, []) if isinstance(one, bytes)]
