@@ -8,8 +8,9 @@ import time
 from memlab.diagnose import diagnose, step
 from memlab.model.diagnosis import Cost, Diagnosis
 from memlab.model.recording import Recording
+from memlab.observe.family import Family
 from memlab.observe.files import RecordingWriter
-from memlab.observe.live import DEFAULT_INTERVAL, Window, watch
+from memlab.observe.live import DEFAULT_INTERVAL, Window, watch, watch_family
 from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
 
 
@@ -42,3 +43,24 @@ def watch_and_diagnose(
     spent = time.thread_time() - cpu
     cost = Cost(round(spent, 4), round(spent / max(recording.seconds, interval), 5), len(recording))
     return diagnose(recording, cost), recording
+
+
+def watch_and_diagnose_family(
+    pid: int,
+    seconds: float = 15.0,
+    *,
+    interval: float = DEFAULT_INTERVAL,
+    budget: float = DEFAULT_BUDGET,
+    stall: float = DEFAULT_STALL,
+    stop: threading.Event | None = None,
+) -> list[tuple[Diagnosis, Recording]]:
+    """As `watch_and_diagnose`, of a process and all its descendants; in the order in which they were met."""
+    asked = {"seconds": seconds, "interval": interval, "budget": budget, "stall": stall}
+    windows: dict[int, tuple[Sampler, Window]] = {}
+    family = Family(pid, budget=budget, stall=stall)
+    for sampler, sample in watch_family(
+        family, interval=interval, seconds=seconds, judge=step, stop=stop
+    ):
+        windows.setdefault(sampler.pid, (sampler, Window()))[1].add(sample)
+    recordings = [window.recording(sampler.header(asked)) for sampler, window in windows.values()]
+    return [(diagnose(recording), recording) for recording in recordings]

@@ -12,8 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from memlab.cli import _types
+from memlab.errors import Refused
+
+if TYPE_CHECKING:
+    from memlab.model.diagnosis import Diagnosis
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)"
     )
+    parser.add_argument("--children", action="store_true", help="its descendants too, each judged")
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
     parser.add_argument("--fail-on-leak", action="store_true", help="exit with 1 when it is a leak")
 
@@ -33,19 +39,29 @@ def run(args: argparse.Namespace) -> int:
     from memlab.model.diagnosis import Verdict
     from memlab.observe.files import open_recording
     from memlab.present.text import diagnosis_text
-    from memlab.session import watch_and_diagnose
 
     if args.target.isdigit():
         if sys.stderr.isatty() and not args.json:
             print(f"watching pid {args.target} for {args.seconds:.0f} s …", file=sys.stderr)
-        found, _ = watch_and_diagnose(
-            int(args.target),
-            args.seconds,
-            interval=args.interval,
-            budget=args.budget,
-            stall=args.stall,
-        )
+        found = _watch(args)
+    elif args.children:
+        raise Refused("a recording is of one process", "leave --children out")
     else:
-        found = diagnose(open_recording(args.target))
-    print(json.dumps(found.to_json(), indent=2) if args.json else diagnosis_text(found))
-    return int(args.fail_on_leak and found.verdict is Verdict.LEAK)
+        found = [diagnose(open_recording(args.target))]
+    if args.json:
+        plain = [one.to_json() for one in found]
+        print(json.dumps(plain if args.children else plain[0], indent=2))
+    else:
+        print("\n\n".join(map(diagnosis_text, found)))
+    leaks = any(one.verdict is Verdict.LEAK for one in found)
+    return int(args.fail_on_leak and leaks)
+
+
+def _watch(args: argparse.Namespace) -> list[Diagnosis]:
+    from memlab.session import watch_and_diagnose, watch_and_diagnose_family
+
+    how = {"interval": args.interval, "budget": args.budget, "stall": args.stall}
+    if args.children:
+        family = watch_and_diagnose_family(int(args.target), args.seconds, **how)
+        return [found for found, _ in family]
+    return [watch_and_diagnose(int(args.target), args.seconds, **how)[0]]

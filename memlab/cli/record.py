@@ -9,14 +9,25 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from memlab.cli import _types
+
+if TYPE_CHECKING:
+    from memlab.model.sample import Sample
+    from memlab.observe.sampler import Sampler
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PID, file and bounds."""
     parser.add_argument("pid", metavar="PID", type=_types.pid)
     parser.add_argument("-o", "--output", metavar="FILE", help="default memlab-PID-TIME.tar.gz")
+    parser.add_argument(
+        "--children",
+        action="store_true",
+        help="its descendants too, each in a file of its own (FILE-PID.tar.gz)",
+    )
     _types.add_sampling(parser, None)
     parser.add_argument(
         "--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)"
@@ -29,32 +40,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Sample into the file until told to stop."""
     from memlab.diagnose import step
-    from memlab.observe.files import RecordingWriter
-    from memlab.observe.live import watch
+    from memlab.observe.family import Family
+    from memlab.observe.live import watch, watch_family
     from memlab.observe.sampler import Sampler
-    from memlab.units import format_seconds
 
-    sampler = Sampler(args.pid, budget=args.budget, stall=args.stall)
     path = args.output or f"memlab-{args.pid}-{time.strftime('%Y%m%d-%H%M%S')}.tar.gz"
-    asked = {
-        "seconds": args.seconds,
-        "interval": args.interval,
-        "budget": args.budget,
-        "stall": args.stall,
-    }
-    first = last = None
-    count = 0
-    with RecordingWriter(path, sampler.header(asked), cap_bytes=args.max_size) as writer:
-        try:
-            for sample in watch(sampler, interval=args.interval, seconds=args.seconds, judge=step):
-                writer.add(sample)
-                first, last, count = first or sample, sample, count + 1
-        except KeyboardInterrupt:
-            pass  # the usual way to end a recording
-    lasted = last.monotonic - first.monotonic if first and last else 0.0
-    print(
-        f"{path}: {count} instants in {format_seconds(lasted)} of pid {args.pid} ({sampler.comm})"
-    )
-    if args.seconds is not None and lasted < args.seconds - 2 * args.interval:
-        print(f"memlab record: it ended after {format_seconds(lasted)}", file=sys.stderr)
+    bounds = {"budget": args.budget, "stall": args.stall}
+    how = {"interval": args.interval, "seconds": args.seconds, "judge": step}
+    files = _Files(path, args)
+    samples: Iterator[tuple[Sampler, Sample]]
+    if args.children:
+        samples = watch_family(Family(args.pid, **bounds), **how)
+    else:
+        sampler = Sampler(args.pid, **bounds)
+        samples = ((sampler, sample) for sample in watch(sampler, **how))
+    try:
+        for sampler, sample in samples:
+            files.add(sampler, sample)
+    except KeyboardInterrupt:
+        pass  # the usual way to end a recording
+    finally:
+        files.close()
     return 0
+
+
+class _Files:
+    """A recording for each process, the first one under the name that was asked for."""
+
+    def __init__(self, path: str, args: argparse.Namespace) -> None:
+        self._path, self._args = path, args
+        self._open: dict[int, _File] = {}
+
+    def add(self, sampler: Sampler, sample: Sample) -> None:
+        if sampler.pid not in self._open:
+            path = self._path
+            if self._open:
+                path = f"{path.removesuffix('.tar.gz')}-{sampler.pid}.tar.gz"
+            self._open[sampler.pid] = _File(path, sampler, self._args)
+        self._open[sampler.pid].add(sample)
+
+    def close(self) -> None:
+        for file in self._open.values():
+            file.close()
+
+
+class _File:
+    """One recording, and what to say of it in the end."""
+
+    def __init__(self, path: str, sampler: Sampler, args: argparse.Namespace) -> None:
+        from memlab.observe.files import RecordingWriter
+
+        names = ("seconds", "interval", "budget", "stall")
+        asked = {name: getattr(args, name) for name in names}
+        self._path, self._sampler, self._args = path, sampler, args
+        self._writer = RecordingWriter(path, sampler.header(asked), cap_bytes=args.max_size)
+        self._first = self._last = 0.0
+        self._count = 0
+
+    def add(self, sample: Sample) -> None:
+        self._writer.add(sample)
+        self._last = sample.monotonic
+        if not self._count:
+            self._first = self._last
+        self._count += 1
+
+    def close(self) -> None:
+        from memlab.units import format_seconds
+
+        self._writer.close()
+        lasted, sampler, args = self._last - self._first, self._sampler, self._args
+        print(
+            f"{self._path}: {self._count} instants in {format_seconds(lasted)}"
+            f" of pid {sampler.pid} ({sampler.comm})"
+        )
+        if args.seconds is not None and lasted < args.seconds - 2 * args.interval:
+            print(f"memlab record: it ended after {format_seconds(lasted)}", file=sys.stderr)

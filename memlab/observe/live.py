@@ -12,11 +12,13 @@ from memlab.errors import Gone
 from memlab.model.diagnosis import Need
 from memlab.model.recording import Header, Recording
 from memlab.model.sample import Sample
+from memlab.observe.family import Family
 from memlab.observe.sampler import DEFAULT_BUDGET, Sampler
 from memlab.units import MIB
 
 DEFAULT_INTERVAL = 0.2
 WINDOW_BYTES = 128 * MIB
+FIND_SECONDS = 1.0
 
 Judge = Callable[[Sample | None, Sample], Need]
 
@@ -70,24 +72,86 @@ def watch(
     time, or to stop. Ends after `seconds`, when `stop` is set, or when the process ends.
     Ticks are absolute: what a sample costs does not shift the next one.
     """
-    stop = stop or threading.Event()
-    start = time.monotonic()
-    tick, need, looked = 0, Need.LOOK, None
-    while True:
-        last = seconds is not None and tick * interval >= seconds - interval / 2
-        try:
-            sample = sampler.take(look=need is Need.LOOK, must=last or tick == 0, events=events())
-        except Gone:
+    watched = _Watched(sampler, judge)
+    for last in ticks(interval, seconds, stop):
+        sample = watched.tick(last, events())
+        if sample is None:
             return
         yield sample
-        if sample.has_mappings:
-            looked = sample
-        need = judge(looked, sample)
-        if last or need is Need.STOP:
+        if watched.decide(sample) is Need.STOP:
+            return
+
+
+def watch_family(
+    family: Family,
+    *,
+    interval: float = DEFAULT_INTERVAL,
+    seconds: float | None = None,
+    judge: Judge = always_look,
+    stop: threading.Event | None = None,
+) -> Iterator[tuple[Sampler, Sample]]:
+    """As `watch`, of a process and its descendants; ends when all of them have, or as `watch` does.
+
+    Who is born while we watch is found within a second; `Need.STOP` ends the watch of one.
+    """
+    members: dict[int, _Watched] = {}
+    found = -FIND_SECONDS
+    for last in ticks(interval, seconds, stop):
+        if time.monotonic() - found >= FIND_SECONDS:
+            found = time.monotonic()
+            members |= {sampler.pid: _Watched(sampler, judge) for sampler in family.find()}
+        for pid, watched in list(members.items()):
+            sample = watched.tick(last, ())
+            if sample is not None:
+                yield watched.sampler, sample
+            if sample is None or watched.decide(sample) is Need.STOP:
+                del members[pid]
+        if not members:
+            return
+
+
+def ticks(
+    interval: float, seconds: float | None, stop: threading.Event | None = None
+) -> Iterator[bool]:
+    """Whether this tick is the last; waits between them, to absolute deadlines, until `stop` is set."""
+    stop = stop or threading.Event()
+    start = time.monotonic()
+    tick = 0
+    while True:
+        last = seconds is not None and tick * interval >= seconds - interval / 2
+        yield last
+        if last:
             return
         tick = max(tick + 1, int((time.monotonic() - start) / interval))
         if stop.wait(max(0.0, start + tick * interval - time.monotonic())):
             return
+
+
+class _Watched:
+    """One process of a watch: what its judge wants to see next."""
+
+    def __init__(self, sampler: Sampler, judge: Judge) -> None:
+        self.sampler = sampler
+        self._judge = judge
+        self._looked: Sample | None = None
+        self._need: Need | None = None
+
+    def tick(self, last: bool, events: tuple[dict[str, Any], ...]) -> Sample | None:
+        """The next sample; None when the process has gone."""
+        first = self._need is None
+        try:
+            return self.sampler.take(
+                look=first or self._need is Need.LOOK, must=first or last, events=events
+            )
+        except Gone:
+            return None
+
+    def decide(self, sample: Sample) -> Need:
+        """Ask the judge."""
+        if sample.has_mappings:
+            self._looked = sample
+        self._need = self._judge(self._looked, sample)
+        return self._need
 
 
 class LiveRecorder:

@@ -34,7 +34,7 @@ class Pace:
     """Spaces an activity so that it takes no more than `share` of one core."""
 
     def __init__(self, share: float, least_seconds: float) -> None:
-        self._share = share
+        self.share = share
         self._least = least_seconds
         self._due = 0.0
 
@@ -44,7 +44,7 @@ class Pace:
 
     def done(self, now: float, cost_seconds: float) -> None:
         """It happened, and cost this much."""
-        self._due = now + max(self._least, cost_seconds / self._share)
+        self._due = now + max(self._least, cost_seconds / self.share)
 
 
 def _free_descriptors() -> int:
@@ -78,9 +78,9 @@ class Sampler:
         self._count = 0  # of mappings, when they were last read
         self._host = host or Host()
         self._index = 0
-        # the mappings are the dearest by far; descriptors and the machine share the rest
-        self._mappings = Pace(budget * 0.7, least_seconds=0.1)
-        self._surroundings = Pace(budget * 0.2, least_seconds=0.4)
+        self._mappings = Pace(budget, least_seconds=0.1)
+        self._surroundings = Pace(budget, least_seconds=0.4)
+        self.spend(budget)
         first = stat.read(self._host, pid)
         self.comm = first.comm
         self._start_time = first.starttime
@@ -96,6 +96,12 @@ class Sampler:
                 f"process {self.pid} ({self.comm}) is a kernel thread",
                 "it has no memory of its own; for kernel memory look at /proc/meminfo",
             )
+
+    def spend(self, budget: float) -> None:
+        """Another share of a core from now on."""
+        # the mappings are the dearest by far; descriptors and the machine share the rest
+        self._mappings.share = budget * 0.7
+        self._surroundings.share = budget * 0.2
 
     def header(self, asked: dict[str, Any] | None = None) -> Header:
         """The header of a recording made with this sampler."""

@@ -13,6 +13,8 @@ import memlab
 from memlab.cli.main import COMMANDS
 from memlab.lab.experiment import start
 from memlab.observe.files import open_recording
+from memlab.procfs import stat
+from memlab.procfs.host import Host
 from tests.waiting import until
 
 PACKAGE = str(Path(memlab.__file__).parent.parent)
@@ -153,6 +155,22 @@ def test_pidstat_prints_a_report_an_interval(leaking):
     assert all(line.split()[2] == str(leaking.pid) for line in lines)
     sizes = [int(line.split()[5]) for line in lines]
     assert sizes == sorted(sizes)
+
+
+@pytest.mark.live
+def test_children_are_judged_and_recorded_each(leaking, tmp_path):
+    """The leaker is a child of its guard or supervisor, which do not leak."""
+    parent = stat.read(Host(), leaking.pid).ppid
+    found = json.loads(run("diagnose", parent, "--children", "--json", "--seconds", "5").stdout)
+    verdicts = {one["target"]["pid"]: one["verdict"] for one in found}
+    assert verdicts.pop(leaking.pid) == "leak"
+    assert "leak" not in verdicts.values()
+    done = run("record", parent, "--children", "-o", tmp_path / "run.tar.gz", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"of pid {leaking.pid}" in done.stdout
+    child = tmp_path / f"run-{leaking.pid}.tar.gz"
+    assert run("diagnose", child).returncode == 0
+    one_line(run("diagnose", child, "--children"), "one process")
 
 
 @pytest.mark.live
