@@ -7,18 +7,19 @@ from textwrap import wrap
 from memlab.model.compare import TOOLS, Cell, Comparison, Question
 from memlab.units import KIB
 
-_LABEL, _COLUMN, _WIDTH = 13, 16, 109
+_LABEL, _WIDTH = 13, 100
 
 
 def compare_text(comparison: Comparison) -> str:
     """Rows of questions, columns of tools, and beneath what each tool can and cannot see."""
+    widths = [_width(comparison, tool) for tool in TOOLS]
     lines = [
         f"process {comparison.pid} ({comparison.comm}) at one instant, in kB",
         "",
-        _row("", list(TOOLS)),
+        _row("", list(TOOLS), widths),
     ]
     for question in comparison.questions:
-        lines += _question(question)
+        lines += _question(question, widths)
     lines.append("")
     for tool, sentence in comparison.sight.items():
         lines += wrap(
@@ -28,11 +29,17 @@ def compare_text(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _question(question: Question) -> list[str]:
+def _width(comparison: Comparison, tool: str) -> int:
+    cells = [question.cells[tool] for question in comparison.questions if tool in question.cells]
+    words = [tool, *(cell.field for cell in cells), *map(_amount, cells)]
+    return max(map(len, words)) + 2
+
+
+def _question(question: Question, widths: list[int]) -> list[str]:
     cells = [question.cells.get(tool) for tool in TOOLS]
     lines = [
-        _row(question.name, ["-" if cell is None else _amount(cell) for cell in cells]),
-        _row("", ["" if cell is None else cell.field for cell in cells]),
+        _row(question.name, ["-" if cell is None else _amount(cell) for cell in cells], widths),
+        _row("", ["" if cell is None else cell.field for cell in cells], widths),
     ]
     if question.elsewhere:
         other = question.elsewhere
@@ -46,5 +53,6 @@ def _amount(cell: Cell) -> str:
     return cell.missing if cell.bytes is None else f"{cell.bytes // KIB:,}"
 
 
-def _row(label: str, cells: list[str]) -> str:
-    return (f"{label:<{_LABEL}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+def _row(label: str, cells: list[str], widths: list[int]) -> str:
+    row = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return (f"{label:<{_LABEL}}" + row).rstrip()

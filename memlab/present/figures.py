@@ -71,16 +71,21 @@ def types_bars(*samples: Sample, labels: Sequence[str] = (), title: str = "") ->
 
 
 def machine_figure(
-    *ledgers: MachineLedger, labels: Sequence[str] = (), title: str = ""
+    *ledgers: MachineLedger,
+    labels: Sequence[str] = (),
+    without: Sequence[str] = (),
+    title: str = "",
 ) -> go.Figure:
     """Where the machine's memory is: parts that do not overlap, stacked up to MemTotal, in MiB.
 
-    The last part is what nothing explains.
+    The last part is what nothing explains. Parts named in `without` are left out.
     """
     figure = _figure(title or "Where the memory is", "MiB")
     names = list(labels) or [f"instant {n}" for n in range(1, len(ledgers) + 1)]
     parts = [ledger.parts for ledger in ledgers]
-    shown = [part for part in parts[0] if any(one.get(part) for one in parts)]
+    shown = [
+        part for part in parts[0] if part not in without and any(one.get(part) for one in parts)
+    ]
     for part, colour in zip(shown, _colours(len(shown)), strict=True):
         sizes = [one.get(part, 0) / MIB for one in parts]
         figure.add_bar(x=names, y=sizes, name=part, marker_color=colour)
@@ -110,8 +115,9 @@ def pages_figure(pages: PageRuns, start: int, end: int, title: str = "") -> go.F
             orientation="h", base=(low - start) / KIB, x=(high - low) / KIB, y=["pages"] * len(low),
             name=name, marker_color=colour, marker_line_width=0,
         )  # fmt: skip
-    figure.update_layout(barmode="overlay", height=240)
+    figure.update_layout(barmode="overlay", height=220, legend_y=1.3, margin_t=80)
     figure.update_xaxes(title="offset, KiB", range=[0, (end - start) / KIB])
+    figure.update_yaxes(visible=False)
     return figure
 
 
@@ -137,7 +143,8 @@ def _figure(title: str, y_title: str | None) -> go.Figure:
 
 
 def _colours(count: int) -> list[str]:
-    """As many colours as needed, the palette's first; a long stack ends in greys."""
-    greys = ["#8A8A8A", "#A8A8A8", "#C2C2C2", "#6E6E6E", "#575757"]
-    palette = [*LINE_COLOURS, *greys]
+    """As many colours as needed, all different up to thirty: the palette's own, then plotly's dark ones."""
+    from plotly.colors import qualitative
+
+    palette = [*LINE_COLOURS, *qualitative.Dark24]
     return [palette[n % len(palette)] for n in range(count)]

@@ -7,6 +7,9 @@ from textwrap import wrap
 from memlab.model.why import Explanation, Step
 from memlab.units import KIB
 
+_SOURCE_WIDTH = 60
+_Row = tuple[str, int, str, str]
+
 
 def why_text(explanation: Explanation) -> str:
     """Start, terms, every figure on the way, the residual of each step; kB, bytes where kB would round."""
@@ -15,39 +18,34 @@ def why_text(explanation: Explanation) -> str:
     amounts += [figure.bytes for step in explanation.steps for figure in (step.start, step.end)]
     unit, name = (1, "B") if any(amount % KIB for amount in amounts) else (KIB, "kB")
     start, end = explanation.start, explanation.end
-    lines = [
-        f"{start.name} and {end.name} of process {explanation.pid}, in {name}",
-        "",
-        _line("", start.bytes // unit, start.name, start.source),
-    ]
+    rows = [("", start.bytes // unit, start.name, start.source)]
     for step in explanation.steps:
-        lines += _step_lines(step, unit)
+        rows += _step_rows(step, unit)
     if not explanation.steps:
-        lines.append(_line("=", end.bytes // unit, end.name, "the same field"))
+        rows.append(("=", end.bytes // unit, end.name, "the same field"))
+    wide = max(len(label) for _, _, label, _ in rows)
+    lines = [f"{start.name} and {end.name} of process {explanation.pid}, in {name}", ""]
+    for sign, amount, label, source in rows:
+        first, *rest = wrap(source, _SOURCE_WIDTH) or [""]
+        lines.append(f"{sign:>1} {amount:>13,}  {label:<{wide}}  {first}".rstrip())
+        lines += [" " * (19 + wide) + line for line in rest]
     residual = int(explanation.residual / unit)
     lines += ["", f"residual over all: {residual:,} {name}"]
     return "\n".join(lines)
 
 
-def _step_lines(step: Step, unit: int) -> list[str]:
-    lines = [
-        _line(_sign(term.bytes), abs(term.bytes) // unit, "  " + term.label, term.source)
+def _step_rows(step: Step, unit: int) -> list[_Row]:
+    rows = [
+        (_sign(term.bytes), abs(term.bytes) // unit, "  " + term.label, term.source)
         for term in step.terms
     ]
-    reason = step.slack or "none: one text, an exact identity"
-    residual = step.residual
+    residual, reason = step.residual, step.slack or "none: one text, an exact identity"
     if not residual and step.slack:
         reason = "none"
-    first, *rest = wrap(reason, 60)
-    lines.append(_line(_sign(residual), abs(residual) // unit, "  residual", first))
-    lines += [f"{'':72}{line}" for line in rest]
-    lines.append(_line("=", step.end.bytes // unit, step.end.name, step.end.source))
-    return lines
+    rows.append((_sign(residual), abs(residual) // unit, "  residual", reason))
+    rows.append(("=", step.end.bytes // unit, step.end.name, step.end.source))
+    return rows
 
 
 def _sign(amount: int) -> str:
     return "-" if amount < 0 else "+"
-
-
-def _line(sign: str, amount: int, label: str, source: str) -> str:
-    return f"{sign:>1} {amount:>14,}  {label:<54} {source}".rstrip()
