@@ -11,7 +11,10 @@ class Wide(str):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        style = "white-space: pre; overflow-x: auto; text-align: left; line-height: 1.25"
+        style = (
+            "white-space: pre; overflow-x: auto; text-align: left; margin: 0; padding: 0;"
+            " font-size: var(--jp-code-font-size, 13px); line-height: 1.3"
+        )
         return f'<pre style="{style}">{escape(self)}</pre>'
 
     def __repr__(self) -> str:
