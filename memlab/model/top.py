@@ -18,14 +18,15 @@ FIELDS = {
     "nMaj": "stat majflt",
     "nDRT": "statm dt",
     "SWAP": "status VmSwap",
-    "USED": "RES + SWAP",
+    "USED": "VmRSS + VmSwap",
     "%MEM": "RES / MemTotal",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One process; bytes, but for major_faults; swap is None where the kernel has none.
+    """One process; bytes, but for major_faults. swap and used are None where status has no such lines: kernel
+    threads and zombies, and swap before Linux 2.6.34.
 
     code is mapped, not resident; data counts stacks and all private writable mappings, touched or not;
     dt has been 0 since Linux 2.6.
@@ -41,11 +42,7 @@ class Row:
     major_faults: int
     dt: int
     swap: int | None
-
-    @property
-    def used(self) -> int:
-        """RES + SWAP."""
-        return self.res + (self.swap or 0)
+    used: int | None
 
 
 @dataclass(frozen=True)
@@ -70,4 +67,5 @@ def row(statm: Statm, stat: Stat, status: Status) -> Row:
         major_faults=stat.majflt,
         dt=statm.dt,
         swap=status.vm_swap,
+        used=None if status.vm_rss is None else status.vm_rss + (status.vm_swap or 0),
     )

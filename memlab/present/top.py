@@ -25,11 +25,11 @@ def top_text(found: Top) -> str:
 
 
 def _line(one: Row, mem_total: int) -> str:
-    swap = "-" if one.swap is None else str(one.swap // KIB)
+    swap, used = ("-" if size is None else size // KIB for size in (one.swap, one.used))
     cells = {
         "VIRT": one.virt // KIB, "RES": one.res // KIB, "CODE": one.code // KIB,
         "DATA": one.data // KIB, "SHR": one.shr // KIB, "nMaj": one.major_faults,
-        "nDRT": one.dt // KIB, "SWAP": swap, "USED": one.used // KIB,
+        "nDRT": one.dt // KIB, "SWAP": swap, "USED": used,
         "%MEM": f"{100 * one.res / mem_total:.1f}",
     }  # fmt: skip
     row = "".join(str(cell).rjust(_WIDTHS[name]) for name, cell in cells.items())
