@@ -25,11 +25,11 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One process; bytes, but for major_faults. swap and used are None where status has no such lines: kernel
-    threads and zombies, and swap before Linux 2.6.34.
+    """One process; bytes, but for major_faults.
 
-    code is mapped, not resident; data counts stacks and all private writable mappings, touched or not;
-    dt has been 0 since Linux 2.6.
+    code is mapped, not resident; data counts stacks and all private writable mappings, touched
+    or not; dt has been 0 since Linux 2.6; swap and used are None where status has no such lines
+    (kernel threads and zombies, and swap before Linux 2.6.34).
     """
 
     pid: int
