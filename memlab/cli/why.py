@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     if len(args.figures) not in (0, 2):
         raise MemlabError(
-            f"{len(args.figures)} figures were given", "give two and a PID, or the PID alone"
+            f"{len(args.figures)} of two figures given", "give two and a PID, or the PID alone"
         )
     sample = Sampler(args.pid, stall=math.inf).take(must=True)
     print(why_text(explain_chain(sample, args.figures or CHAIN)))

@@ -8,18 +8,18 @@ from memlab.procfs.stat import Stat
 from memlab.procfs.statm import Statm
 from memlab.procfs.status import Status
 
-# column: the field that it is read from
+# column: the file of /proc/PID, and its field
 FIELDS = {
-    "VIRT": "statm size",
-    "RES": "statm resident",
-    "CODE": "statm text",
-    "DATA": "statm data",
-    "SHR": "statm shared",
-    "nMaj": "stat majflt",
-    "nDRT": "statm dt",
-    "SWAP": "status VmSwap",
-    "USED": "VmRSS + VmSwap",
-    "%MEM": "RES / MemTotal",
+    "VIRT": ("statm", "size"),
+    "RES": ("statm", "resident"),
+    "CODE": ("statm", "text"),
+    "DATA": ("statm", "data"),
+    "SHR": ("statm", "shared"),
+    "nMaj": ("stat", "majflt"),
+    "nDRT": ("statm", "dt"),
+    "SWAP": ("status", "VmSwap"),
+    "USED": ("status", "VmRSS+Swap"),
+    "%MEM": ("RES of", "MemTotal"),
 }
 
 

@@ -14,6 +14,11 @@ def owners_text(found: Owners, pid: int | None = None, top: int = 20) -> str:
     """The largest objects; then, for the whole machine, the ledger. With `pid` what it holds."""
     objects = found.objects if pid is None else found.of(pid)
     takes = [thing for thing in objects if thing.bytes]
+    if pid is not None and not objects:
+        return "\n".join(
+            [f"process {pid} holds no shared memory that we can see"]
+            + [f"  not seen     {remark}" for remark in found.remarks]
+        )
     lines = [_HEADER, *(_object_line(thing) for thing in takes[:top])]
     rest = takes[top:]
     if rest:

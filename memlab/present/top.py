@@ -5,14 +5,14 @@ from __future__ import annotations
 from memlab.model.top import FIELDS, Row, Top
 from memlab.units import KIB
 
-_WIDTHS = {name: max(len(field), 8) + 2 for name, field in FIELDS.items()}
+_WIDTHS = {name: max(len(field), 7) + 2 for name, (_, field) in FIELDS.items()}
 
 
 def top_text(found: Top) -> str:
-    """The rows, what is not shown, and what not to believe."""
-    names = "".join(name.rjust(width) for name, width in _WIDTHS.items())
-    fields = "".join(FIELDS[name].rjust(width) for name, width in _WIDTHS.items())
-    lines = [f"{'PID':>8}{names}  COMMAND", f"{'':>8}{fields}"]
+    """The rows under their columns, files and fields; what is not shown, and what not to believe."""
+    heads = zip(*((name, *field) for name, field in FIELDS.items()), strict=True)
+    names, files, fields = ("".join(map(str.rjust, head, _WIDTHS.values())) for head in heads)
+    lines = [f"{'PID':>8}{names}  COMMAND", f"{'/proc/…/':>8}{files}", f"{'':>8}{fields}"]
     lines += [_line(one, found.mem_total) for one in found.rows]
     if found.others:
         lines.append(f"and {found.others} more with less; --top N lists more")

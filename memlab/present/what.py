@@ -39,7 +39,7 @@ def _nothing(text: str) -> MemlabError:
     close = nearest(shown)
     meant = f"did you mean {', '.join(close)}? " if close else ""
     return MemlabError(
-        f"{shown!r} is not recognised", f"{meant}What is: field names, and lines of {FORMATS}"
+        f"{shown!r} is not recognised", f"{meant}paste field names, or lines of {FORMATS}"
     )
 
 
