@@ -1,6 +1,7 @@
 """`memlab meminfo` and `memlab owners` as a person types them."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -34,7 +35,15 @@ def test_the_owners_printed_add_up_to_shmem():
 
 
 def test_what_one_process_holds_and_one_line_for_what_is_wrong():
-    assert "takes" in run("owners", os.getpid()).stdout
+    memfd = os.memfd_create("memlab-test-mine")
+    os.write(memfd, bytes(8192))
+    held = run("owners", os.getpid()).stdout
+    os.close(memfd)
+    assert any("8 KiB" in line and "memlab-test-mine" in line for line in held.splitlines())
+    child = subprocess.Popen(["sleep", "100"])
+    assert "holds no shared memory" in run("owners", child.pid).stdout
+    child.kill()
+    child.wait()
     one_line(run("owners", 99999999), "no process 99999999")
     one_line(run("owners", "abc"), "pid")
     one_line(run("owners", "--top", "0"), "count")
