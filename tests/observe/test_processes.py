@@ -26,22 +26,23 @@ SIZE = 32 << 20
 
 @pytest.mark.live
 def test_the_sum_of_all_pss_anon_is_the_kernels_anon_pages():
-    def quiet():
-        before = meminfo.read(HOST).anon_pages
-        found = rollups(HOST)
-        after = meminfo.read(HOST).anon_pages
-        return (before, ProcessTotals.of(found)) if abs(after - before) <= BATCHES // 2 else None
+    """Asked again while processes come and go: who ends between two looks is in one of them only."""
 
-    kernel, ours = until(quiet, seconds=60)
-    assert ours.readable >= 1
-    if ours.pss_anon is None:
-        pytest.skip("this kernel does not split Pss")
-    # statm's two counters of a process lag by a batch a CPU (percpu_counter, at least 32 pages);
-    # each rollup is cut to a kB; what changed while we looked is below half a batch
-    cpus = os.cpu_count()
-    statm_lag = ours.unread * 2 * max(32, 2 * cpus) * cpus * 4096
-    tolerance = BATCHES + BATCHES // 2 + statm_lag + 1024 * ours.readable
-    assert abs(kernel - ours.pss_anon - ours.unread_anonymous) <= tolerance
+    def same():
+        before = meminfo.read(HOST).anon_pages
+        ours = ProcessTotals.of(rollups(HOST))
+        after = meminfo.read(HOST).anon_pages
+        if ours.pss_anon is None:
+            pytest.skip("this kernel does not split Pss")
+        # statm's two counters of a process lag by a batch a CPU (percpu_counter, at least 32
+        # pages); each rollup is cut to a kB; what changed while we looked is below half a batch
+        cpus = os.cpu_count()
+        statm_lag = ours.unread * 2 * max(32, 2 * cpus) * cpus * 4096
+        tolerance = BATCHES + BATCHES // 2 + statm_lag + 1024 * ours.readable
+        quiet = ours.readable >= 1 and abs(after - before) <= BATCHES // 2
+        return quiet and abs(before - ours.pss_anon - ours.unread_anonymous) <= tolerance
+
+    assert until(same, seconds=60)
 
 
 def unnamed(line, make):
