@@ -59,11 +59,19 @@ def rollups(host: Host) -> Rollups:
             _look_closer(host, pid, found)
     table = rollup_table.parse(texts)
     if not table.alike.all():
-        for pid in [
-            pid for pid, at in found.items() if isinstance(at, int) and not table.alike[at]
-        ]:
-            _look_closer(host, pid, found)
+        for pid, at in [(pid, at) for pid, at in found.items() if isinstance(at, int)]:
+            if not table.alike[at]:
+                _parse_alone(host, pid, texts[at], found)
     return Rollups(table, found)
+
+
+def _parse_alone(
+    host: Host, pid: int, text: bytes, found: dict[int, int | Rollup | Unread]
+) -> None:
+    try:
+        found[pid] = smaps_rollup.parse(text, f"/proc/{pid}/smaps_rollup")
+    except MemlabError:
+        _look_closer(host, pid, found)
 
 
 def _is_alone(host: Host, pid: int) -> bool:

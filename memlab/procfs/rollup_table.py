@@ -26,6 +26,7 @@ _WORD = np.dtype("<u8")
 # "start-end " of twelve digits each, in words of eight: the last four digits of a second word count
 _ADDRESSES = (0, 4, 13, 17)
 _DASH, _BLANK, _HEADER_BYTES = 12, 25, 26
+_REST, _NAME = b" ---p 00000000 00:00 0", b"[rollup]\n"
 _LOW_HALF = np.uint64(0xFFFF)
 _HALF_BITS = np.uint64(16)
 
@@ -61,25 +62,29 @@ def parse(texts: Sequence[bytes]) -> RollupTable:
     """All that look like most do; the others (`~alike`) are for smaps_rollup.parse."""
     lengths = Counter(map(len, texts))
     usual = max(lengths, key=lengths.__getitem__, default=0)
-    model = next((text for text in texts if len(text) == usual and _is_model(text)), None)
+    model = next((text for text in texts if len(text) == usual), b"")
     try:
-        names = tuple(smaps_rollup.parse(model).sizes) if model else ()
+        names = tuple(smaps_rollup.parse(model).sizes)
     except Malformed:
         names = ()
-    places = [match.end() for match in _VALUE.finditer(model or b"")]
-    if model is None or not names or len(places) != len(names):
+    header = model.find(b"\n") + 1
+    places = [match.end() for match in _VALUE.finditer(model, header)]
+    if not names or len(places) != len(names) or header < _HEADER_BYTES:
         return _nothing(len(texts))
-    usable = [text if len(text) == usual else model for text in texts]
     alike = np.fromiter((len(text) == usual for text in texts), np.bool_, len(texts))
+    usable = [text if len(text) == usual else model for text in texts]
     table = np.frombuffer(b"".join(usable), np.uint8).reshape(len(texts), usual)
     values, are_numbers = decimal(_words(table, places))
-    span, are_addresses = _span(table)
-    alike &= are_numbers.all(axis=1) & are_addresses & _same(table, model, places)
+    alike &= are_numbers.all(axis=1) & _same(table, model, header, places)
+    span, known = _span(table, header)
+    for at in np.flatnonzero(
+        alike & ~known
+    ).tolist():  # programs at fixed, low addresses, not only damage
+        try:
+            span[at] = smaps_rollup.parse_span(texts[at][: header - 1])
+        except Malformed:
+            alike[at] = False
     return RollupTable(names, alike, span, values * 1024)
-
-
-def _is_model(text: bytes) -> bool:
-    return len(text) > _BLANK and text[_DASH] == ord("-") and text[_BLANK] == ord(" ")
 
 
 def _nothing(count: int) -> RollupTable:
@@ -97,20 +102,27 @@ def _words(table: NDArray[np.uint8], places: Sequence[int]) -> NDArray[Any]:
     return table.take(columns, axis=1).view(_WORD)
 
 
-def _span(table: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """(start and end, which are such)."""
+def _span(table: NDArray[np.uint8], header: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """(start and end, for which rows): where both have twelve digits, as nearly everywhere."""
     words, good = hexadecimal(_words(table, _ADDRESSES))
     span = words[:, ::2] << _HALF_BITS | words[:, 1::2] & _LOW_HALF
-    return span, good.all(axis=1) & (span[:, 0] < span[:, 1])
+    rest = np.frombuffer(_REST.ljust(header - _BLANK - len(_NAME)) + _NAME, np.uint8)
+    known = good.all(axis=1) & (span[:, 0] < span[:, 1]) & (table[:, _DASH] == ord("-"))
+    if _BLANK + rest.size == header:
+        known &= (table[:, _BLANK:header] == rest).all(axis=1)
+    else:
+        known[:] = False
+    return span, known
 
 
-def _same(table: NDArray[np.uint8], model: bytes, places: Sequence[int]) -> NDArray[np.bool_]:
-    """Which texts are the model but for numbers and addresses."""
+def _same(
+    table: NDArray[np.uint8], model: bytes, header: int, places: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Which texts are the model from the end of the header on, but for the numbers."""
     fixed = np.ones(len(model), np.bool_)
     for place in places:
         fixed[place : place + _PLACES] = False
-    fixed[:_HEADER_BYTES] = False
-    fixed[[_DASH, _BLANK]] = True
+    fixed[: header - 1] = False
     differs = (table != np.frombuffer(model, np.uint8)) & fixed
     same: NDArray[np.bool_] = ~differs.any(axis=1)
     return same

@@ -36,10 +36,7 @@ class Rollup:
 def parse(text: bytes, path: str = "smaps_rollup") -> Rollup:
     """A header `start-end ---p … [rollup]`, then `Key: N kB` lines."""
     first, newline, _ = text.partition(b"\n")
-    line = first.decode(errors="surrogateescape")
-    start, end, *_rest, name = parse_header(line, path, 1)
-    if name != "[rollup]":
-        raise Malformed(path, 1, line, "is no rollup")
+    start, end = parse_span(first, path)
     # the blanked header keeps the numbers of the lines behind it
     sizes: dict[str, int] = {}
     for entry in entries(newline + text[len(first) + 1 :], path):
@@ -50,6 +47,15 @@ def parse(text: bytes, path: str = "smaps_rollup") -> Rollup:
     if "rss" not in sizes:
         raise Malformed(path, 0, "", "has no Rss: it is cut")
     return Rollup(start, end, sizes)
+
+
+def parse_span(first: bytes, path: str = "smaps_rollup") -> tuple[int, int]:
+    """(start, end) from the header, which is a line without its newline."""
+    line = first.decode(errors="surrogateescape")
+    start, end, *_rest, name = parse_header(line, path, 1)
+    if name != "[rollup]":
+        raise Malformed(path, 1, line, "is no rollup")
+    return start, end
 
 
 def read(host: Host, pid: int | str) -> Rollup:
