@@ -1,7 +1,7 @@
 """Sample a process like `pidstat -r -h`: faults per second, VSZ, RSS, share of memory.
 
 Sizes are kB; rates are over the time that was really measured. Without INTERVAL one report over
-the whole life of the process.
+the whole life of the process (pidstat itself divides by the uptime of the machine).
 """
 
 from __future__ import annotations
