@@ -1,7 +1,9 @@
 /* What every leaker needs and no leaker is about: options, clock, control channel, ledger, cap.
  *
- * A leaker defines one function, `leak`, that does one unit of its leak, and a `main` that hands
- * it to `leaker_main`. The contract that both harnesses keep, this one and the Python one, is in
+ * A leaker defines `leak`, which makes one unit and puts the only reference to it into a struct,
+ * and `give_back`, which ends a unit. The harness forgets the struct: that is the leak. With
+ * --control it gives each unit back in the same event; the profile sawtooth-with-drift does so
+ * later. The contract that both harnesses keep, this one and the Python one, is in
  * leakers/README.md.
  */
 #ifndef MEMLAB_HARNESS_H
@@ -12,10 +14,12 @@
 #endif
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,25 +32,45 @@
 #define MIB (1024UL * KIB)
 #define GIB (1024UL * MIB)
 
+/* The only reference to what one call of `leak` made; each leaker uses the fields it needs. */
+struct unit {
+    void *address;
+    unsigned long id;
+    int fd[3];
+};
+
+enum { NEVER_TOUCHED = -1, WHOLLY_TOUCHED = -2 }; /* where --touch is not an option */
+
 struct leaker {
     const char *name, *pattern;
     const char *rate;      /* default, as a user would write it */
-    size_t chunk;          /* default bytes of one unit */
-    size_t cap;            /* default */
-    const char *basis;     /* default basis of the cap: "virtual" or "resident" */
-    double touch;          /* default share of a chunk that is written; < 0: not an option */
-    size_t chunk_below;    /* chunks must be smaller than this; 0: any size */
-    bool (*leak)(void);    /* one unit; false when the kernel refused (errno says why) */
+    size_t chunk;          /* default bytes of one unit; 0: a unit is a thing, and has no size */
+    size_t cap;            /* default, in bytes or in units */
+    const char *basis;     /* what the cap counts by default: "virtual", "resident", "count" */
+    double touch;          /* default share of a chunk that is written, or one of the above */
+    size_t chunk_below, chunk_from; /* bounds of a chunk; 0: any size */
+    const char *elsewhere; /* where chunks beyond these bounds would go */
+    bool lookalike;        /* leaks nothing; its cap bounds what it holds */
+    bool (*start)(void);   /* makes what the leak needs, after the options; may be NULL */
+    bool (*leak)(struct unit *unit);      /* one unit; false when the kernel refused, errno why */
+    void (*give_back)(struct unit *unit); /* the end of a unit; NULL for a look-alike */
     void (*end)(void);     /* gives back what would outlive the process; may be NULL */
 };
+
+enum profile { LINEAR, STEP, ACCELERATING, BURSTY, SAWTOOTH };
+static const char *const profiles[] = {"linear", "step", "accelerating", "bursty", "sawtooth-with-drift"};
 
 /* What the command line asked for; `leak` reads it. */
 static struct {
     double rate;           /* events a second */
     size_t chunk, cap, touched;
     long step, count;      /* units an event; events, < 0 for no end */
-    bool virtual_cap, control, paused;
+    char basis;            /* first letter of the cap's basis */
+    bool control, paused;
     double touch, duration;
+    enum profile profile;
+    double period, jitter; /* seconds; share of the time between two events */
+    uint64_t seed;
 } options;
 
 static struct leaker self;
@@ -57,6 +81,7 @@ static bool holding;
 /* Stands on the line that leaks: the ledger names it. */
 #define LEAKS_HERE() (void)(ledger.site[0] || snprintf(ledger.site, sizeof ledger.site, \
     "%s %s:%d", __func__, strrchr("/" __FILE__, '/') + 1, __LINE__))
+#define GROWS_HERE LEAKS_HERE /* the same for look-alikes, which do not leak */
 
 static double now(void)
 {
@@ -120,24 +145,63 @@ __attribute__((unused)) static void touch(void *block, size_t bytes)
         byte[at] = 1;
 }
 
+/* Units of this tooth that will be given back: most of it is never touched. */
+static struct unit tooth[8192];
+static long teeth, taken, drifted;
+
+static void account(int sign)
+{
+    ledger.leaked += sign * (long)options.chunk;
+    ledger.touched += sign * (long)options.touched;
+}
+
+/* The fall of a tooth: a tenth of all that was taken drifts away, the newest is given back. */
+static void fall(void)
+{
+    long keep = taken / 10 - drifted;
+    while (teeth > keep) {
+        self.give_back(&tooth[--teeth]);
+        account(-1);
+    }
+    drifted += teeth;
+    teeth = 0;
+}
+
+static bool beyond_cap(void)
+{
+    switch (options.basis) {
+    case 'v': return ledger.leaked + options.chunk > options.cap;
+    case 'r': return ledger.touched + options.touched > options.cap;
+    default: return (size_t)(ledger.units + 1) > options.cap; /* units are things of the kernel */
+    }
+}
+
 /* One event: `--step` units, as far as the cap allows. */
 static void event(void)
 {
     for (long unit = 0; unit < options.step && !holding; unit++) {
-        size_t used = options.virtual_cap ? ledger.leaked : ledger.touched;
-        size_t more = options.virtual_cap ? options.chunk : options.touched;
-        if (!options.control && used + more > options.cap) {
+        bool kept = !options.control && !self.lookalike;
+        if (kept && beyond_cap()) {
             hold("cap", "the cap is reached");
             return;
         }
-        if (!self.leak()) {
+        struct unit made = {0};
+        errno = 0;
+        if (!self.leak(&made)) {
             hold("refused", strerror(errno));
             return;
         }
         ledger.units++;
-        if (!options.control) {
-            ledger.leaked += options.chunk;
-            ledger.touched += options.touched;
+        if (options.control && self.give_back)
+            self.give_back(&made);
+        if (!kept)
+            continue;
+        account(+1);
+        if (options.profile == SAWTOOTH) {
+            taken++;
+            tooth[teeth++] = made;
+            if (teeth == sizeof tooth / sizeof *tooth)
+                fall();
         }
     }
     ledger.events++;
@@ -145,108 +209,33 @@ static void event(void)
         hold("count", "the asked number of events is done");
 }
 
-/* --- the command line ----------------------------------------------------------------------- */
+/* --- names under which the supervisor finds what outlives the process --------------------------- */
 
-/* "64KiB" -> 65536; false for what is no size. */
-static bool parse_size(const char *text, double *bytes, char **rest)
+/* A key of this run's own range; by hand, a segment without a key. */
+__attribute__((unused)) static int next_key(void)
 {
-    *bytes = strtod(text, rest);
-    if (*rest == text || *bytes < 0 || text[0] == '-')
-        return false;
-    const char *units = "kmgt", *unit = **rest ? strchr(units, **rest | 0x20) : NULL;
-    if (unit) {
-        for (const char *scale = units; scale <= unit; scale++)
-            *bytes *= 1024;
-        ++*rest;
-    }
-    if (strncasecmp(*rest, "ib", 2) == 0)
-        *rest += 2;
-    else if (strncasecmp(*rest, "b", 1) == 0)
-        *rest += 1;
-    return true;
+    static unsigned used;
+    const char *base = getenv("MEMLAB_KEYS");
+    return base ? (int)(strtoul(base, NULL, 10) + used++ % 65536) : 0;
 }
 
-static size_t size_option(const char *name, const char *text)
+/* A name for shm_open(3) that no other run has. */
+__attribute__((unused)) static const char *next_shm_name(void)
 {
-    double bytes;
-    char *rest;
-    if (!parse_size(text, &bytes, &rest) || *rest || bytes < 1 || bytes > 1e18)
-        refuse("--%s %s is no size: write it like 64KiB or 2MiB", name, text);
-    return bytes;
+    static char name[128];
+    static unsigned used;
+    const char *prefix = getenv("MEMLAB_SHM");
+    if (prefix)
+        snprintf(name, sizeof name, "%s%u", prefix, used++);
+    else
+        snprintf(name, sizeof name, "/memlab-by-hand-%d.%u", getpid(), used++);
+    return name;
 }
 
-static double number_option(const char *name, const char *text, double least, double most)
-{
-    char *rest;
-    double value = strtod(text, &rest);
-    if (rest == text || *rest || !(value >= least && value <= most))
-        refuse("--%s %s: must be a number from %g to %g", name, text, least, most);
-    return value;
-}
+#include "options.h"
+#include "shape.h"
 
-/* "2MiB/s" in bytes, "4/s" or "1/min" in events; events a second, or 0 for what is no rate. */
-static double parse_rate(const char *text)
-{
-    char *end, *rest;
-    double plain = strtod(text, &end), bytes, seconds = 1;
-    if (!parse_size(text, &bytes, &rest))
-        return 0;
-    bool in_events = rest == end;
-    if (strcmp(rest, "/min") == 0 || strcmp(rest, "/m") == 0)
-        seconds = 60;
-    else if (strcmp(rest, "/h") == 0)
-        seconds = 3600;
-    else if (*rest && strcmp(rest, "/s") != 0)
-        return 0;
-    double rate = in_events ? plain / seconds : bytes / seconds / (options.chunk * options.step);
-    return rate <= 1e6 ? rate : 0;
-}
-
-static void parse_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"rate", 1, 0, 'r'}, {"chunk", 1, 0, 'c'}, {"stack-size", 1, 0, 'c'}, {"step", 1, 0, 's'},
-        {"count", 1, 0, 'n'}, {"cap", 1, 0, 'C'}, {"cap-basis", 1, 0, 'b'}, {"touch", 1, 0, 't'},
-        {"duration", 1, 0, 'd'}, {"paused", 0, 0, 'p'}, {"control", 0, 0, 'x'}, {0, 0, 0, 0}};
-    const char *rate = self.rate, *basis = self.basis;
-    options.chunk = self.chunk;
-    options.cap = self.cap;
-    options.step = 1;
-    options.count = -1;
-    options.touch = self.touch;
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        switch (option) {
-        case 'r': rate = optarg; break;
-        case 'c': options.chunk = size_option("chunk", optarg); break;
-        case 's': options.step = number_option("step", optarg, 1, 1e6); break;
-        case 'n': options.count = number_option("count", optarg, 1, 1e9); break;
-        case 'C': options.cap = size_option("cap", optarg); break;
-        case 'b': basis = optarg; break;
-        case 't': options.touch = number_option("touch", optarg, 0, 1); break;
-        case 'd': options.duration = number_option("duration", optarg, 0.001, 1e9); break;
-        case 'p': options.paused = true; break;
-        case 'x': options.control = true; break;
-        default: refuse("unknown or incomplete option %s; leakers/README.md lists them", argv[optind - 1]);
-        }
-    }
-    if (optind < argc)
-        refuse("unexpected %s: options begin with --", argv[optind]);
-    if (strcmp(basis, "virtual") != 0 && strcmp(basis, "resident") != 0)
-        refuse("--cap-basis %s: must be virtual or resident", basis);
-    if (self.chunk_below && options.chunk >= self.chunk_below)
-        refuse("--chunk must be below %zu KiB: larger blocks become mappings of their own, "
-               "which is the leaker `anonymous`", self.chunk_below / KIB);
-    if (self.touch < 0 && options.touch >= 0)
-        refuse("--touch is not for this leaker: a stack is touched by its thread alone");
-    options.virtual_cap = strcmp(basis, "virtual") == 0;
-    options.touched = self.touch < 0 ? 0 : options.chunk * options.touch;
-    if (!options.virtual_cap && options.touched == 0)
-        refuse("nothing is touched, so a resident cap would never hold: use --cap-basis virtual");
-    options.rate = parse_rate(rate);
-    if (options.rate <= 0)
-        refuse("--rate %s is no rate: write it like 2MiB/s, 4/s or 1/min", rate);
-}
+static void say_end(const char *reason);
 
 /* --- the control channel: stdin, a command a line -------------------------------------------- */
 
@@ -262,9 +251,7 @@ static void obey(char *line)
     } else if (strcmp(word, "resume") == 0) {
         options.paused = false;
     } else if (strcmp(word, "stop") == 0) {
-        say_ledger();
-        say("{\"event\":\"end\",\"reason\":\"stop\"}");
-        finish(0);
+        say_end("stop");
     } else if (strcmp(word, "step") == 0 && (!argument || atol(argument) > 0)) {
         for (long times = argument ? atol(argument) : 1; times > 0 && !holding; times--)
             event();
@@ -317,38 +304,58 @@ static void die_with_supervisor(void)
         _exit(0); /* it died before the line above */
 }
 
-static void loop(void)
+static void say_end(const char *reason)
 {
+    say_ledger();
+    say("{\"event\":\"end\",\"reason\":\"%s\"}", reason);
+    finish(0);
+}
+
+/* Wait for a command, a signal, or the moment `wake`. */
+static void wait_until(double wake, double time)
+{
+    static struct pollfd channel = {STDIN_FILENO, POLLIN, 0};
     sigset_t none;
     sigemptyset(&none);
-    struct pollfd channel = {STDIN_FILENO, POLLIN, 0};
-    double start = now(), next = start + 1 / options.rate, rate = options.rate;
+    double wait = wake > time ? wake - time : 0;
+    struct timespec timeout = {wait, (wait - (time_t)wait) * 1e9};
+    if (ppoll(&channel, 1, &timeout, &none) > 0 && !read_commands())
+        channel.fd = -1; /* the end of the channel is no command */
+}
+
+static void loop(void)
+{
+    double until = options.duration ? now() + options.duration : HUGE_VAL;
+    double next = 0, next_fall = HUGE_VAL, rate = 0; /* no rate yet: the shape is to be begun */
     while (!signalled) {
-        double until = start + (options.duration ? options.duration : 1e9), time = now();
+        double time = now(), wake = fmin(until, time + 1e6);
         bool leaking = !options.paused && !holding;
-        if (options.duration && time >= until) {
-            say_ledger();
-            say("{\"event\":\"end\",\"reason\":\"duration\"}");
-            finish(0);
-        }
-        if (rate != options.rate || !leaking || next < time - 1) {
-            next = time + 1 / options.rate; /* a new pace, or a pause: nothing to catch up with */
+        if (time >= until)
+            say_end("duration");
+        if (options.paused || options.profile != SAWTOOTH)
+            next_fall = HUGE_VAL;
+        else if (next_fall == HUGE_VAL)
+            next_fall = time + options.period;
+        if (!leaking)
+            rate = 0;
+        else if (rate != options.rate || next < time - 1) {
+            next = begin_shape(time);
             rate = options.rate;
         }
-        double wake = leaking && next < until ? next : until, wait = wake > time ? wake - time : 0;
-        struct timespec timeout = {wait, (wait - (time_t)wait) * 1e9};
-        if (ppoll(&channel, 1, &timeout, &none) > 0 && !read_commands())
-            channel.fd = -1; /* the end of the channel is no command */
+        wait_until(fmin(leaking ? next : wake, fmin(wake, next_fall)), time);
+        if (now() >= next_fall && !options.paused) {
+            next_fall += options.period;
+            fall();
+            say_ledger();
+        }
         if (leaking && !options.paused && now() >= next) {
-            next += 1 / options.rate;
+            next = due_at();
             event();
             if (!holding && now() - ledger.written >= 0.1)
                 say_ledger();
         }
     }
-    say_ledger();
-    say("{\"event\":\"end\",\"reason\":\"signal\"}");
-    finish(0);
+    say_end("signal");
 }
 
 static int leaker_main(int argc, char **argv, struct leaker leaker)
@@ -365,11 +372,17 @@ static int leaker_main(int argc, char **argv, struct leaker leaker)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    if (self.start && !self.start()) {
+        int why = errno;
+        if (self.end)
+            self.end();
+        refuse("cannot begin: %s", strerror(why));
+    }
     say("{\"event\":\"ready\",\"pid\":%d,\"name\":\"%s\",\"lang\":\"c\",\"pattern\":\"%s\",\"control\":%s,"
         "\"events_per_second\":%.9g,\"chunk_bytes\":%zu,\"touched_bytes_per_chunk\":%zu,\"step\":%ld,"
-        "\"cap_bytes\":%zu,\"cap_basis\":\"%s\"}", getpid(), self.name, self.pattern,
+        "\"cap\":%zu,\"cap_basis\":\"%s\"}", getpid(), self.name, self.pattern,
         options.control ? "true" : "false", options.rate, options.chunk, options.touched, options.step,
-        options.cap, options.virtual_cap ? "virtual" : "resident");
+        options.cap, options.basis == 'v' ? "virtual" : options.basis == 'r' ? "resident" : "count");
     loop();
     return 0;
 }

@@ -1,8 +1,8 @@
 /* Leaks small blocks of the malloc heap.
  *
- *     leak()'s frame          [heap], grown by brk(2)
+ *     the harness's frame     [heap], grown by brk(2)
  *     +-------+               +--------+--------+--------+ - - -
- *     | block |-------------> | block  |  lost  |  lost  |
+ *     | unit  |-------------> | block  |  lost  |  lost  |
  *     +-------+  dies with    +--------+--------+--------+ - - -
  *                the frame     ^ nobody points here any more: it cannot be freed
  *
@@ -12,20 +12,23 @@
  */
 #include "harness.h"
 
-static bool leak(void)
+static bool leak(struct unit *unit)
 {
-    char *block = malloc(options.chunk); LEAKS_HERE(); /* the only pointer to it */
-    if (!block)
-        return false;
-    touch(block, options.touched);
-    if (options.control)
-        free(block);
-    return true; /* the block stays, the pointer goes */
+    unit->address = malloc(options.chunk); LEAKS_HERE(); /* the only pointer to it */
+    if (unit->address)
+        touch(unit->address, options.touched);
+    return unit->address; /* the block stays, the pointer goes */
+}
+
+static void give_back(struct unit *unit)
+{
+    free(unit->address);
 }
 
 int main(int argc, char **argv)
 {
     return leaker_main(argc, argv, (struct leaker){
         .name = "heap", .pattern = "heap", .rate = "2MiB/s", .chunk = 64 * KIB, .chunk_below = 128 * KIB,
-        .cap = 64 * MIB, .basis = "resident", .touch = 1, .leak = leak});
+        .elsewhere = "larger blocks become mappings of their own, which is the leaker `anonymous-malloc`",
+        .cap = 64 * MIB, .basis = "resident", .touch = 1, .leak = leak, .give_back = give_back});
 }

@@ -1,8 +1,8 @@
 /* Leaks the stacks of threads that ended and were never joined.
  *
- *     leak()'s frame          address space
+ *     harness's frame         address space
  *     +--------+              +-------+---------------------+
- *     | thread |------------> | guard |   stack, rw-p       |  kept for pthread_join,
+ *     |  unit  |------------> | guard |   stack, rw-p       |  kept for pthread_join,
  *     +--------+  dies with   | ---p  |   hardly touched    |  which nobody will call
  *                 the frame   +-------+---------------------+
  *
@@ -30,10 +30,10 @@ static void wait_until_it_ended(void)
         sched_yield();
 }
 
-static bool leak(void)
+static bool leak(struct unit *unit)
 {
     pthread_attr_t attributes;
-    pthread_t thread;
+    pthread_t thread = 0;
     pthread_attr_init(&attributes);
     errno = pthread_attr_setstacksize(&attributes, options.chunk);
     if (errno == 0)
@@ -41,15 +41,19 @@ static bool leak(void)
     pthread_attr_destroy(&attributes);
     if (errno != 0)
         return false;
-    if (options.control)
-        pthread_join(thread, NULL);
+    unit->id = thread;
     wait_until_it_ended();
     return true;
+}
+
+static void give_back(struct unit *unit)
+{
+    pthread_join(unit->id, NULL);
 }
 
 int main(int argc, char **argv)
 {
     return leaker_main(argc, argv, (struct leaker){
         .name = "thread-stack", .pattern = "thread-stack", .rate = "2/s", .chunk = 10 * MIB,
-        .cap = 1 * GIB, .basis = "virtual", .touch = -1, .leak = leak});
+        .cap = 1 * GIB, .basis = "virtual", .touch = NEVER_TOUCHED, .leak = leak, .give_back = give_back});
 }

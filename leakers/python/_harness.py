@@ -1,151 +1,89 @@
 """What every Python leaker needs and no leaker is about: options, clock, control channel, ledger, cap.
 
-A leaker is a function that does one unit of its leak and returns nothing; it raises OSError or
-MemoryError when the kernel refuses. `run` does the rest, by the same contract as the C harness
-(leakers/README.md). Standard library only, and as little of it as possible: what the harness
-itself takes must not look like a leak.
+A leaker is a function that makes one unit of its leak and returns nothing, and one that gives
+the newest unit back; they raise OSError or MemoryError when the kernel refuses. `run` does the
+rest, by the same contract as the C harness (leakers/README.md). Standard library only, and as
+little of it as possible: what the harness itself takes must not look like a leak.
 """
 
 import ctypes
 import json
+import math
 import os
 import re
 import select
 import signal
-import sys
 import time
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-PAGE = 4096
+from _options import (  # every leaker asks for them here
+    GIB as GIB,
+)
+from _options import (
+    KIB as KIB,
+)
+from _options import (
+    MIB as MIB,
+)
+from _options import (
+    NEVER_TOUCHED as NEVER_TOUCHED,
+)
+from _options import (
+    PAGE as PAGE,
+)
+from _options import (
+    SAWTOOTH,
+)
+from _options import (
+    WHOLLY_TOUCHED as WHOLLY_TOUCHED,
+)
+from _options import (
+    Options as Options,
+)
+from _shape import Shape
 
-_SIZE = re.compile(r"(\d+(?:\.\d*)?)([kmgt]?)(?:i?b)?", re.IGNORECASE)
-_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
-_FLAGS = ("paused", "control")
-_VALUES = ("rate", "chunk", "stack-size", "step", "count", "cap", "cap-basis", "touch", "duration")
-
-
-class Options:
-    """What the command line asked for. `touched` is the part of `chunk` that is written."""
-
-    def __init__(self, leaker, arguments):
-        self._leaker = leaker
-        given = self._split(arguments)
-        self.paused, self.control = "paused" in given, "control" in given
-        self.chunk = self._size("chunk", given.get("stack-size", given.get("chunk")), leaker.chunk)
-        self.cap = self._size("cap", given.get("cap"), leaker.cap)
-        self.step = int(self._number("step", given.get("step", "1"), 1, 1e6))
-        self.count = int(self._number("count", given["count"], 1, 1e9)) if "count" in given else -1
-        self.duration = (
-            self._number("duration", given["duration"], 0.001, 1e9) if "duration" in given else None
-        )
-        basis = given.get("cap-basis", leaker.basis)
-        if basis not in ("virtual", "resident"):
-            self._refuse(f"--cap-basis {basis}: must be virtual or resident")
-        self.virtual_cap = basis == "virtual"
-        self.touched = self._touched(given)
-        if not self.virtual_cap and self.touched == 0:
-            self._refuse(
-                "nothing is touched, so a resident cap would never hold: use --cap-basis virtual"
-            )
-        if leaker.chunk_below and self.chunk >= leaker.chunk_below:
-            self._refuse(
-                f"--chunk must be below {leaker.chunk_below // KIB} KiB: larger blocks become mappings "
-                "of their own, which is the leaker `anonymous`"
-            )
-        rate = given.get("rate", leaker.rate)
-        self.rate = self.parse_rate(rate)
-        if not self.rate:
-            self._refuse(f"--rate {rate} is no rate: write it like 2MiB/s, 4/s or 1/min")
-
-    def parse_rate(self, text):
-        """'2MiB/s', '4/s', '1/min' in events a second; 0 for what is no rate."""
-        amount, _, per = text.partition("/")
-        match, seconds = _SIZE.fullmatch(amount), _SECONDS.get(per)
-        if not match or not seconds:
-            return 0
-        in_events = amount == match[1]
-        events = float(match[1]) if in_events else _bytes(match) / (self.chunk * self.step)
-        return events / seconds if events / seconds <= 1e6 else 0
-
-    def _split(self, arguments):
-        given, rest = {}, list(arguments)
-        while rest:
-            name, equals, value = rest.pop(0).partition("=")
-            option = name[2:]
-            if not name.startswith("--"):
-                self._refuse(f"unexpected {name}: options begin with --")
-            if option in _FLAGS and not equals:
-                given[option] = True
-            elif option in _VALUES and (equals or rest):
-                given[option] = value if equals else rest.pop(0)
-            else:
-                self._refuse(f"unknown or incomplete option {name}; leakers/README.md lists them")
-        return given
-
-    def _size(self, name, text, default):
-        if text is None:
-            return default
-        match = _SIZE.fullmatch(text)
-        if not match or not 1 <= _bytes(match) <= 10**18:
-            self._refuse(f"--{name} {text} is no size: write it like 64KiB or 2MiB")
-        return _bytes(match)
-
-    def _number(self, name, text, least, most):
-        try:
-            value = float(text)
-        except ValueError:
-            value = None
-        if value is None or not least <= value <= most:
-            self._refuse(f"--{name} {text}: must be a number from {least:g} to {most:g}")
-        return value
-
-    def _touched(self, given):
-        if self._leaker.touch is None:
-            if "touch" in given:
-                self._refuse(
-                    "--touch is not for this leaker: a stack is touched by its thread alone"
-                )
-            return 0
-        return int(
-            self.chunk * self._number("touch", given.get("touch", str(self._leaker.touch)), 0, 1)
-        )
-
-    def _refuse(self, message):
-        print(f"{self._leaker.name}: {message}", file=sys.stderr)
-        sys.exit(2)
-
-
-def _bytes(match):
-    return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
+_MARK = re.compile("# (leaks|grows) here")
+_names = []
 
 
 class Leaker:
-    """A leak and its defaults; `touch` None means that it is not an option."""
+    """A leak and its defaults; `chunk` 0 means that a unit is a thing and has no size."""
 
     def __init__(
         self,
         name,
         leak,
+        give_back=None,
         *,
         rate,
-        chunk,
         cap,
         basis,
+        chunk=0,
         pattern=None,
         touch=1,
         chunk_below=None,
+        chunk_from=0,
+        elsewhere="",
+        lookalike=False,
         end=None,
     ):
-        self.name, self.leak, self.end = name, leak, end
-        self.pattern = pattern or name
+        self.name, self.leak, self.give_back, self.end = name, leak, give_back, end
+        self.pattern = "none" if lookalike else pattern or name
         self.rate, self.chunk, self.cap, self.basis = rate, chunk, cap, basis
-        self.touch, self.chunk_below = touch, chunk_below
+        self.touch, self.lookalike = touch, lookalike
+        self.chunk_below, self.chunk_from, self.elsewhere = chunk_below, chunk_from, elsewhere
 
 
 def touch(block, size):
     """Write a byte a page: that is what makes memory resident."""
     for at in range(0, size, PAGE):
         block[at] = 1
+
+
+def next_shm_name():
+    """A name for POSIX shared memory by which the supervisor finds it."""
+    _names.append(None)
+    prefix = os.environ.get("MEMLAB_SHM", f"/memlab-by-hand-{os.getpid()}.")
+    return f"{prefix}{len(_names)}"
 
 
 class _Loop:
@@ -156,6 +94,8 @@ class _Loop:
         code = leaker.leak.__code__
         self._site = f"{code.co_name} {os.path.basename(code.co_filename)}:{_marked_line(code)}"
         self._leaked = self._touched = self._units = self._events = 0
+        self._tooth = self._taken = self._drifted = 0
+        self._shape = Shape(options)
         self._written = 0.0
         self._holding = False
         self._signalled = False
@@ -165,54 +105,89 @@ class _Loop:
         options = self._options
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
-        self._wakeup = os.pipe()
-        os.set_blocking(self._wakeup[1], False)
-        signal.set_wakeup_fd(self._wakeup[1])
+        wakeup = os.pipe()
+        os.set_blocking(wakeup[1], False)
+        signal.set_wakeup_fd(wakeup[1])
         self._say_ready()
-        channels = [0, self._wakeup[0]]
-        start = time.monotonic()
-        until = start + options.duration if options.duration else None
-        due, rate = start + 1 / options.rate, options.rate
+        self._channels = [0, wakeup[0]]
+        until = time.monotonic() + options.duration if options.duration else math.inf
+        due, fall_at, rate = math.inf, math.inf, None  # no rate yet: the shape is to be begun
         while not self._signalled:
             now = time.monotonic()
             leaking = not (options.paused or self._holding)
-            if until and now >= until:
+            if now >= until:
                 self._end("duration")
-            if rate != options.rate or not leaking or due < now - 1:
-                due, rate = now + 1 / options.rate, options.rate  # nothing to catch up with
-            wakes = [at for at in (due if leaking else None, until) if at is not None]
-            wait = max(0.0, min(wakes) - now) if wakes else None
-            readable = select.select(channels, [], [], wait)[0]
-            if 0 in readable and not self._read_commands():
-                channels.remove(0)  # the end of the channel is no command
+            if options.paused or options.profile != SAWTOOTH:
+                fall_at = math.inf
+            elif fall_at == math.inf:
+                fall_at = now + options.period
+            if not leaking:
+                rate, due = None, math.inf
+            elif rate != options.rate or due < now - 1:
+                rate, due = options.rate, self._shape.begin(now)
+            self._wait(min(due, until, fall_at), now)
+            if time.monotonic() >= fall_at and not options.paused:
+                fall_at += options.period
+                self._fall()
+                self._say_ledger()
             if leaking and not options.paused and time.monotonic() >= due:
-                due += 1 / options.rate
+                due = self._shape.next()
                 self._event()
                 if not self._holding and time.monotonic() - self._written >= 0.1:
                     self._say_ledger()
         self._end("signal")
 
+    def _wait(self, wake, now):
+        """For a command, a signal, or the moment `wake`."""
+        wait = None if wake == math.inf else max(0.0, min(wake - now, 1e6))
+        readable = select.select(self._channels, [], [], wait)[0]
+        if 0 in readable and not self._read_commands():
+            self._channels.remove(0)  # the end of the channel is no command
+
     def _event(self):
         """`--step` units, as far as the cap allows."""
-        options = self._options
+        options, leaker = self._options, self._leaker
+        kept = not (options.control or leaker.lookalike)
         for _ in range(options.step):
-            used = self._leaked if options.virtual_cap else self._touched
-            more = options.chunk if options.virtual_cap else options.touched
-            if not options.control and used + more > options.cap:
+            if kept and self._beyond_cap():
                 self._hold("cap", "the cap is reached")
                 return
             try:
-                self._leaker.leak(options)
+                leaker.leak(options)
+                if options.control and leaker.give_back:
+                    leaker.give_back()
             except (OSError, MemoryError) as error:
                 self._hold("refused", str(error) or "out of memory")
                 return
             self._units += 1
-            if not options.control:
-                self._leaked += options.chunk
-                self._touched += options.touched
+            if kept:
+                self._account(1)
         self._events += 1
         if self._events == options.count:
             self._hold("count", "the asked number of events is done")
+
+    def _beyond_cap(self):
+        options = self._options
+        if options.basis == "count":  # units are things of the kernel
+            return self._units + 1 > options.cap
+        if options.basis == "virtual":
+            return self._leaked + options.chunk > options.cap
+        return self._touched + options.touched > options.cap
+
+    def _account(self, units):
+        self._leaked += units * self._options.chunk
+        self._touched += units * self._options.touched
+        self._tooth += units
+        self._taken += max(0, units)
+
+    def _fall(self):
+        """The fall of a tooth: a tenth of all that was taken drifts away, the newest is given back."""
+        keep = self._taken // 10 - self._drifted
+        while self._tooth > keep:
+            self._leaker.give_back()
+            self._account(-1)
+        self._drifted += self._tooth
+        self._tooth = 0
 
     def _hold(self, reason, message):
         if not self._holding:
@@ -260,7 +235,7 @@ class _Loop:
                 "pattern": leaker.pattern, "control": options.control,
                 "events_per_second": options.rate, "chunk_bytes": options.chunk,
                 "touched_bytes_per_chunk": options.touched, "step": options.step,
-                "cap_bytes": options.cap, "cap_basis": "virtual" if options.virtual_cap else "resident",
+                "cap": options.cap, "cap_basis": options.basis,
             }
         )  # fmt: skip
 
@@ -292,10 +267,10 @@ def _finish(leaker):
 
 
 def _marked_line(code):
-    """The line of the function that says `# leaks here`."""
+    """The line of the function that says `# leaks here`, or of a look-alike `# grows here`."""
     with open(code.co_filename, encoding="utf-8") as source:
         for number, line in enumerate(source, 1):
-            if number > code.co_firstlineno and "# leaks here" in line:
+            if number > code.co_firstlineno and _MARK.search(line):
                 return number
     raise SystemExit(f"{code.co_filename}: no line says '# leaks here'")
 

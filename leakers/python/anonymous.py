@@ -23,12 +23,16 @@ def leak(options):
     """Keep one more mapping."""
     area = mmap.mmap(-1, options.chunk, flags=PRIVATE)
     touch(area, options.touched)
-    if options.control:
-        area.close()
-    else:
-        kept.append(area)  # leaks here: nobody will close it
+    kept.append(area)  # leaks here: nobody will close it
+
+
+def give_back():
+    """Close the newest mapping."""
+    kept.pop().close()
 
 
 if __name__ == "__main__":
-    leaker = Leaker("anonymous", leak, rate="4MiB/s", chunk=MIB, cap=64 * MIB, basis="resident")
+    leaker = Leaker(
+        "anonymous", leak, give_back, rate="4MiB/s", chunk=MIB, cap=64 * MIB, basis="resident"
+    )
     run(leaker, Options(leaker, sys.argv[1:]))

@@ -22,17 +22,24 @@ def leak(options):
     """Keep one more buffer."""
     block = bytearray(options.chunk)
     touch(block, options.touched)
-    if not options.control:
-        kept.append(block)  # leaks here: the list outlives the work
+    kept.append(block)  # leaks here: the list outlives the work
+
+
+def give_back():
+    """Drop the newest buffer."""
+    kept.pop()
 
 
 if __name__ == "__main__":
     leaker = Leaker(
         "heap",
         leak,
+        give_back,
         rate="2MiB/s",
         chunk=64 * KIB,
         chunk_below=128 * KIB,
+        chunk_from=1024,
+        elsewhere="smaller ones are pymalloc's, larger ones mappings: `anonymous-objects`, `anonymous`",
         cap=64 * MIB,
         basis="resident",
     )

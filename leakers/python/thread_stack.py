@@ -1,10 +1,10 @@
 """Leaks the stacks of threads that ended and were never joined.
 
-    leak()'s frame          address space
+    kept, a list            address space
     +--------+              +-------+---------------------+
     | thread |------------> | guard |   stack, rw-p       |  kept for pthread_join,
-    +--------+  dies with   | ---p  |   hardly touched    |  which nobody will call
-                the frame   +-------+---------------------+
+    +--------+              | ---p  |   hardly touched    |  which nobody will call
+                            +-------+---------------------+
 
 Python's own threads are detached and leak nothing of the kind, so this one asks pthread_create
 by ctypes, as an extension module would. The thread runs sched_yield of libc: a Python function
@@ -16,20 +16,29 @@ import ctypes
 import os
 import sys
 
-from _harness import GIB, MIB, Leaker, Options, run
+from _harness import GIB, MIB, NEVER_TOUCHED, Leaker, Options, run
 
 libc = ctypes.CDLL(None, use_errno=True)
 START = ctypes.cast(libc.sched_yield, ctypes.c_void_p)
 attributes = ctypes.create_string_buffer(128)  # pthread_attr_t: 56 bytes on x86-64, 64 on arm64
-thread = ctypes.c_ulong()  # pthread_t
+kept = []
 
 
-def leak(options):
-    """Start a thread that ends at once, and forget it."""
+def leak(_options):
+    """Start a thread that ends at once, and never ask for it again."""
+    thread = ctypes.c_ulong()  # pthread_t
     check(libc.pthread_create(ctypes.byref(thread), attributes, START, None))  # leaks here: no join
-    if options.control:
-        check(libc.pthread_join(thread, None))
-    # the event is over when the kernel has buried the thread: two links, and one for each alive
+    kept.append(thread)
+    bury()
+
+
+def give_back():
+    """Join the newest thread."""
+    check(libc.pthread_join(kept.pop(), None))
+
+
+def bury():
+    """An event is over when the kernel has buried the thread: two links, and one for each alive."""
     while os.stat("/proc/self/task").st_nlink > 3:
         os.sched_yield()
 
@@ -42,7 +51,14 @@ def check(error):
 
 if __name__ == "__main__":
     leaker = Leaker(
-        "thread-stack", leak, rate="2/s", chunk=10 * MIB, cap=GIB, basis="virtual", touch=None
+        "thread-stack",
+        leak,
+        give_back,
+        rate="2/s",
+        chunk=10 * MIB,
+        cap=GIB,
+        basis="virtual",
+        touch=NEVER_TOUCHED,
     )
     options = Options(leaker, sys.argv[1:])
     libc.pthread_attr_init(attributes)

@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", default="c", choices=("c", "python"), help="default c")
     parser.add_argument("--rate", type=_types.rate, help="2MiB/s, 4/s or 1/min")
     parser.add_argument("--cap", type=_types.size, help="stop leaking before this, as 200MiB")
-    parser.add_argument("--cap-basis", choices=("virtual", "resident"), help="what the cap counts")
+    parser.add_argument(
+        "--cap-basis", choices=("virtual", "resident", "count"), help="what the cap counts"
+    )
     parser.add_argument("--chunk", type=_types.size, help="bytes of one unit")
     parser.add_argument("--stack-size", type=_types.size, help="the chunk of thread-stack")
     parser.add_argument("--step", type=_types.count, help="units leaked at once (default 1)")
@@ -28,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--touch", metavar="SHARE", help="share of each chunk that is written (default 1)"
     )
     parser.add_argument("--duration", type=_types.seconds, help="end after so long")
+    parser.add_argument(
+        "--profile",
+        metavar="SHAPE",
+        help="linear, step, accelerating, bursty or sawtooth-with-drift (default linear)",
+    )
+    parser.add_argument("--period", type=_types.seconds, help="of the profile (default 10 s)")
+    parser.add_argument("--jitter", metavar="SHARE", help="how unevenly events come, 0 to 1")
+    parser.add_argument("--seed", type=_types.count, help="other chances (default 1)")
     parser.add_argument("--control", action="store_true", help="the same traffic, and no leak")
     parser.add_argument(
         "--paused", action="store_true", help="begin paused; see `step` and `resume`"

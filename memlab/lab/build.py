@@ -19,6 +19,7 @@ from memlab.lab.registry import get, leakers
 
 # -O1: blocks must really be asked for and written; -g: the line that leaks can be found again
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-misleading-indentation", "-pthread")
+LIBRARIES = ("-lm",)
 
 
 def program(name: str, lang: str = "c") -> list[str]:
@@ -60,9 +61,12 @@ def compiler() -> list[str]:
 
 def _built(source: Path) -> Path:
     """The binary of one source file, named by everything that it was made of."""
-    harness = leakers_folder() / "c" / "harness.h"
+    headers = sorted((leakers_folder() / "c").glob("*.h"))
     words = compiler()
-    made_of = (source.read_bytes(), harness.read_bytes(), shlex.join([*words, *FLAGS]).encode())
+    made_of = (
+        *(file.read_bytes() for file in (source, *headers)),
+        shlex.join([*words, *FLAGS, *LIBRARIES]).encode(),
+    )
     key = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
     folder = cache_folder() / "leakers" / key
     binary = folder / source.stem  # the name that ps and top will show
@@ -88,7 +92,7 @@ def _compile(words: list[str], source: Path, binary: Path) -> None:
     os.close(descriptor)
     try:
         made = subprocess.run(
-            [*words, *FLAGS, "-o", temporary, str(source)],
+            [*words, *FLAGS, "-o", temporary, str(source), *LIBRARIES],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

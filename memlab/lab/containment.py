@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from memlab.errors import MemlabError, Refused
+from memlab.lab.registry import Leaker
 from memlab.procfs import cgroup, meminfo
 from memlab.procfs.host import Host
 from memlab.units import GIB, KIB, MIB, PAGE_BYTES, format_bytes
@@ -52,31 +53,25 @@ class Room:
     outstanding: int = 0
 
 
-def need_of(
-    cap: int,
-    basis: str,
-    chunk: int,
-    touched: int,
-    overhead: int = 0,
-    on_tmpfs: bool = False,
-    is_stack: bool = False,
-) -> Need:
+def need_of(leaker: Leaker, cap: int, basis: str, chunk: int, touched: int) -> Need:
     """What a leaker may take: `cap` in its `basis`, in chunks of which `touched` bytes are written.
 
-    `overhead` is what allocator and kernel add to each chunk. A page is touched as a whole, so
-    a chunk of 64 KiB with one byte touched takes 4 KiB.
+    A page is touched as a whole, so a chunk of 64 KiB with one byte touched takes 4 KiB.
     """
+    if basis == "count":
+        return Need(cap * leaker.overhead_bytes + MARGIN, VIRTUAL_MARGIN)
     pages = -(-touched // PAGE_BYTES) * PAGE_BYTES
-    resident_each = RESIDENT_PER_STACK if is_stack else min(chunk, pages) + overhead
+    is_stack = leaker.pattern == "thread-stack"
+    each = RESIDENT_PER_STACK if is_stack else min(chunk, pages) + leaker.overhead_bytes
     chunks = -(-cap // (chunk if basis == "virtual" else max(touched, 1)))
     # mmap gives whole pages, malloc may give a few bytes more
-    virtual = chunks * (chunk + overhead + PAGE_BYTES)
+    virtual = chunks * (chunk + leaker.overhead_bytes + PAGE_BYTES)
     # page tables: 8 bytes for each page of address space, worst where one page in 512 is touched
-    tables = virtual // 512 if touched else 0
+    tables = virtual // 512 if touched or leaker.pattern == "page-table" else 0
     return Need(
-        resident=chunks * resident_each + tables + MARGIN,
+        resident=chunks * each + tables + MARGIN,
         virtual=virtual + VIRTUAL_MARGIN,
-        tmpfs=cap if on_tmpfs else 0,
+        tmpfs=cap if leaker.on_tmpfs else 0,
     )
 
 

@@ -38,6 +38,10 @@ def start(
     cap_basis: str | None = None,
     touch: float | None = None,
     duration: float | str | None = None,
+    profile: str | None = None,
+    period: float | str | None = None,
+    jitter: float | None = None,
+    seed: int | None = None,
     control: bool = False,
     paused: bool = False,
 ) -> Experiment:
@@ -51,6 +55,7 @@ def start(
     asked = {
         "rate": rate, "chunk": chunk, "stack_size": stack_size, "step": step, "count": count,
         "cap": cap, "cap_basis": cap_basis, "touch": touch, "duration": duration,
+        "profile": profile, "period": period, "jitter": jitter, "seed": seed,
         "control": control, "paused": paused,
     }  # fmt: skip
     leaker = get(name)

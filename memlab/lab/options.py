@@ -14,7 +14,8 @@ from memlab.units import MIB, Rate, parse_bytes, parse_rate, parse_seconds
 Size = int | str
 
 _FLAGS = ("control", "paused")
-_BASES = ("virtual", "resident")
+_BASES = ("virtual", "resident", "count")
+PROFILES = ("linear", "step", "accelerating", "bursty", "sawtooth-with-drift")
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,14 @@ def check(leaker: Leaker, asked: Mapping[str, Any]) -> Options:
     cap = values.get("cap", leaker.cap_bytes)
     chunk = values.get("stack_size", values.get("chunk", leaker.chunk_bytes))
     basis = values.get("cap_basis", leaker.cap_basis)
-    is_stack = leaker.pattern == "thread-stack"
-    touched = 0 if is_stack else int(chunk * values.get("touch", 1.0))
+    share = {"share": values.get("touch", 1.0), "wholly": 1.0, "never": 0.0}[leaker.touch]
+    touched = int(chunk * share)
     if basis == "resident" and touched == 0:
         raise Refused(
             "nothing is touched, so a resident cap would never hold", "use --cap-basis virtual"
         )
-    on_tmpfs = leaker.pattern == "tmpfs"
-    need = need_of(cap, basis, chunk, touched, leaker.overhead_bytes, on_tmpfs, is_stack)
-    return Options(_arguments(values), need, file_bytes=cap + MIB)
+    need = need_of(leaker, cap, basis, chunk, touched)
+    return Options(_arguments(values), need, file_bytes=(0 if leaker.is_counted else cap) + MIB)
 
 
 def rate_argument(rate: Any) -> str:
@@ -128,6 +128,12 @@ def _basis(value: Any) -> str:
     return str(value)
 
 
+def _profile(value: Any) -> str:
+    if value not in PROFILES:
+        raise ValueError("must be one of " + ", ".join(PROFILES))
+    return str(value)
+
+
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "cap": _size,
     "chunk": _size,
@@ -138,4 +144,8 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "touch": _share,
     "duration": _seconds,
     "cap_basis": _basis,
+    "profile": _profile,
+    "period": _seconds,
+    "jitter": _share,
+    "seed": _count,
 }

@@ -17,7 +17,13 @@ LANGUAGES = ("c", "python")
 
 @dataclass(frozen=True)
 class Leaker:
-    """One leaker, as the manifest describes it; sizes are bytes."""
+    """One leaker, as the manifest describes it; sizes are bytes.
+
+    pattern "none" is a look-alike, which leaks nothing and whose cap bounds what it holds; `reason`
+    is why it is no leak. A chunk of 0 bytes is a unit that is counted, as the cap then is.
+    moves: by the name of a meter, terms that add up to what one ledger says ("leaked", "touched")
+    and a number for each unit. once + slack x units bounds how far the kernel may be from that.
+    """
 
     name: str
     summary: str
@@ -27,13 +33,32 @@ class Leaker:
     chunk_bytes: int
     cap_bytes: int
     rate: str
-    moves: dict[str, float]
-    overhead_bytes: int
-    privileges: str
-    survives: str
-    control: str
+    touch: str
     chapter: str
     files: dict[str, str]
+    moves: dict[str, tuple[str | int, ...]]
+    overhead_bytes: int = 0
+    once_bytes: int = 0
+    slack_bytes: int = 0
+    privileges: str = "none"
+    survives: str = "nothing"
+    control: str = ""
+    reason: str = ""
+
+    @property
+    def is_lookalike(self) -> bool:
+        """Whether it leaks nothing by itself, without --control."""
+        return self.pattern == "none"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its units are things and not bytes: then its cap is a number of them."""
+        return self.chunk_bytes == 0
+
+    @property
+    def on_tmpfs(self) -> bool:
+        """Whether what it takes must fit into /dev/shm."""
+        return "/dev/shm" in self.privileges
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -42,8 +67,10 @@ class Leaker:
 
     @property
     def cap_basis(self) -> str:
-        """What its cap counts: address space, or pages that were touched."""
-        return "virtual" if self.basis == "virtual" else "resident"
+        """What its cap counts: address space, pages that were touched, or units."""
+        if self.is_counted:
+            return "count"
+        return "virtual" if self.touch == "never" else "resident"
 
     def path(self, lang: str) -> Path:
         """Its source file. Unsupported where it is not written in that language."""
@@ -75,11 +102,17 @@ def get(name: str) -> Leaker:
 def _leaker(name: str, entry: dict[str, Any]) -> Leaker:
     fields = dict(entry)
     files = {lang: fields.pop(lang) for lang in LANGUAGES if lang in fields}
+    moves = fields.pop("moves", {}).items()
     return Leaker(
         name=name,
         files=files,
         chunk_bytes=parse_bytes(fields.pop("chunk")),
         cap_bytes=parse_bytes(fields.pop("cap")),
-        overhead_bytes=fields.pop("overhead"),
+        overhead_bytes=fields.pop("overhead", 0),
+        once_bytes=parse_bytes(fields.pop("once", "0")),
+        slack_bytes=fields.pop("slack", 0),
+        moves={
+            meter: tuple(terms) if isinstance(terms, list) else (terms,) for meter, terms in moves
+        },
         **fields,
     )

@@ -1,8 +1,10 @@
 """What a run leaves in the world, named in one folder, and how to take all of it away again.
 
 A run's folder is /dev/shm/memlab-UID-RUN: `record.json` says what else there is (a cgroup), and
-`files/` is where a tmpfs leaker writes. Guard and supervisor hold a lock on the record for as
-long as one of them lives; a record that can be locked belongs to nobody any more.
+`files/` is where a tmpfs leaker writes. POSIX shared memory is called like the folder, with a dot
+and a number; System V segments and queues have keys that belong to the run (`leftovers`). Guard
+and supervisor hold a lock on the record for as long as one of them lives; a record that can be
+locked belongs to nobody any more.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from memlab.lab import leftovers
 from memlab.lab.processes import descendants
 from memlab.units import PAGE_BYTES
 
@@ -39,6 +42,17 @@ class Run:
     def files(self) -> str:
         """Where a tmpfs leaker may write."""
         return self.folder + "/files"
+
+    @property
+    def keys(self) -> range:
+        """The System V keys of this run: 65,536 of them, never 0, which is IPC_PRIVATE."""
+        base = (int(self.id[:4], 16) or 1) << 16
+        return range(base, base + (1 << 16))
+
+    @property
+    def shm_prefix(self) -> str:
+        """How the names of its POSIX shared memory begin, for shm_open(3)."""
+        return f"/{Path(self.folder).name}."
 
 
 def new_id() -> str:
@@ -84,6 +98,7 @@ def clean(run: Run) -> bool:
     False when its cgroup is still busy: then the record stays, and a later sweep tries again.
     """
     shutil.rmtree(run.files, ignore_errors=True)
+    leftovers.remove(run.keys, run.leaker, run.shm_prefix)
     if run.cgroup and not _group_removed(run.cgroup):
         return False
     shutil.rmtree(run.folder, ignore_errors=True)
@@ -120,18 +135,22 @@ def outstanding() -> int:
 
 
 def taken(run: Run) -> int:
-    """Resident bytes of a run's leaker and all below it, and of what it wrote on tmpfs.
+    """Resident bytes of a run's leaker and all below it, and of what it made in shared memory.
 
-    Pages of tmpfs files that it also maps would count twice: of what is shared and what is in
-    files the larger counts. proc(5): statm has size, resident, shared.
+    Pages of files and segments that it also maps would count twice: of what is shared and what
+    is in them the larger counts. proc(5): statm has size, resident, shared.
     """
     private = shared = 0
-    for pid in (run.leaker, *descendants(run.leaker)) if run.leaker else ():
+    pids = (run.leaker, *descendants(run.leaker)) if run.leaker else ()
+    for pid in pids:
         with suppress(OSError):
             resident, shares = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
             private += (resident - shares) * PAGE_BYTES
             shared += shares * PAGE_BYTES
-    return private + max(shared, _files_bytes(run.files))
+    named = _files_bytes(run.files) + leftovers.shm_bytes(run.shm_prefix)
+    sysv, messages = leftovers.sysv_bytes(run.keys, run.leaker)
+    nameless = sum(map(leftovers.nameless_bytes, pids))
+    return private + max(shared, named + nameless + sysv) + messages
 
 
 def _files_bytes(folder: str) -> int:

@@ -162,6 +162,8 @@ def _start(spec: Spec, run: Run) -> tuple[int, int]:
             TAG: run.id,
             "MEMLAB_PARENT": str(supervisor),
             "MEMLAB_TMPFS": run.files,
+            "MEMLAB_KEYS": str(run.keys.start),
+            "MEMLAB_SHM": run.shm_prefix,
         }
         os.execve(spec.argv[0], spec.argv, environment)
     except BaseException as error:

@@ -70,7 +70,8 @@ class Controls(widgets.VBox):  # type: ignore[misc]
             self.lang.value = lang
         self.rate.placeholder = leaker.rate
         self.rate.value = leaker.rate
-        self.cap.value = f"{leaker.cap_bytes >> 20}MiB"
+        cap = leaker.cap_bytes
+        self.cap.value = str(cap) if leaker.is_counted else f"{cap >> 20}MiB"
         self.about.value = f"<b>{leaker.name}</b>: {leaker.summary}"
 
     def options(self) -> dict[str, Any]:

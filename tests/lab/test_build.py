@@ -11,7 +11,9 @@ import pytest
 import memlab
 from memlab.errors import MemlabError, Unsupported
 from memlab.lab import build
+from memlab.lab.meters import METERS
 from memlab.lab.registry import LANGUAGES, get, leakers
+from memlab.model.diagnosis import Why
 from memlab.model.memory import FOUR_TYPES, Basis, Pattern
 
 PACKAGE = str(Path(memlab.__file__).parent.parent)
@@ -93,16 +95,33 @@ def test_every_leaker_is_built():
 @pytest.mark.parametrize("name", leakers())
 def test_the_manifest_speaks_the_words_of_the_design(name):
     leaker = get(name)
-    assert leaker.pattern in set(Pattern)
     assert leaker.basis in set(Basis)
-    assert leaker.memory_type in {kind.label for kind in FOUR_TYPES}
-    assert set(leaker.languages) == set(LANGUAGES)
-    assert leaker.moves
+    assert leaker.memory_type in {"kernel", *(kind.label for kind in FOUR_TYPES)}
+    assert leaker.languages
+    assert set(leaker.languages) <= set(LANGUAGES)
+    assert leaker.touch in ("share", "wholly", "never")
     assert (Path(PACKAGE) / "notebooks" / leaker.chapter).is_file()
+    if leaker.is_lookalike:
+        assert leaker.reason in set(Why)
+    else:
+        assert leaker.pattern in set(Pattern)
+        assert set(leaker.moves) <= set(METERS)
+        assert leaker.control
+
+
+def test_every_pattern_has_a_leaker():
+    assert {leaker.pattern for leaker in leakers().values()} == {"none", *Pattern}
+
+
+def test_every_program_is_in_the_manifest():
+    files = {leaker.path(lang) for leaker in leakers().values() for lang in leaker.languages}
+    folder = Path(PACKAGE) / "leakers"
+    programs = {*folder.glob("c/*.c"), *folder.glob("python/[!_]*.py")}
+    assert {path.resolve() for path in files} == {path.resolve() for path in programs}
 
 
 def test_an_unknown_leaker_or_language_lists_the_known_ones():
-    with pytest.raises(Unsupported, match="heap, anonymous, tmpfs, thread-stack"):
+    with pytest.raises(Unsupported, match=r"heap, heap-fragments, .*, thread-stack, "):
         get("heep")
     with pytest.raises(Unsupported, match="c or python"):
         get("heap").path("rust")

@@ -21,49 +21,58 @@ from memlab.lab.containment import (
     room_of,
 )
 from memlab.lab.experiment import start
+from memlab.lab.registry import get
 from memlab.procfs.host import Host
 from memlab.units import GIB, KIB, MIB
 
 ROOMY = Room(total=16 * GIB, available=8 * GIB)
 
 
+HEAP, TMPFS, STACK = map(get, ("heap", "tmpfs", "thread-stack"))
+
+
 def test_a_resident_cap_needs_itself_its_page_tables_and_the_program():
-    need = need_of(200 * MIB, "resident", 64 * KIB, touched=64 * KIB)
+    need = need_of(HEAP, 200 * MIB, "resident", 64 * KIB, touched=64 * KIB)
     assert 200 * MIB + MARGIN <= need.resident < 202 * MIB + MARGIN
     assert need.virtual > need.resident
 
 
 def test_a_touched_share_needs_more_address_space_than_memory():
-    need = need_of(100 * MIB, "resident", MIB, touched=MIB // 4)
+    need = need_of(HEAP, 100 * MIB, "resident", MIB, touched=MIB // 4)
     assert need.virtual >= 400 * MIB
     assert need.resident < 200 * MIB
 
 
 def test_a_touched_byte_takes_its_whole_page():
-    need = need_of(MIB, "resident", 64 * KIB, touched=64)
+    need = need_of(HEAP, MIB, "resident", 64 * KIB, touched=64)
     assert need.resident > 64 * MIB
 
 
 def test_what_the_allocator_adds_to_small_blocks_is_counted():
-    need = need_of(10 * MIB, "resident", 16, touched=16, overhead=128)
+    need = need_of(HEAP, 10 * MIB, "resident", 16, touched=16)
     assert need.resident > 90 * MIB
 
 
 def test_stacks_need_little_memory_and_much_address_space():
-    need = need_of(GIB, "virtual", 10240 * KIB, touched=0, overhead=4096, is_stack=True)
+    need = need_of(STACK, GIB, "virtual", 10240 * KIB, touched=0)
     assert need.resident < MARGIN + 8 * MIB
     assert need.virtual > GIB
 
 
 def test_many_small_stacks_are_not_little():
-    need = need_of(GIB, "virtual", 16 * KIB, touched=0, overhead=4096, is_stack=True)
+    need = need_of(STACK, GIB, "virtual", 16 * KIB, touched=0)
     assert need.resident > GIB
     assert need.virtual > GIB * 20 // 16, "each has a guard page"
 
 
+def test_things_are_counted_with_what_each_takes_of_the_kernel():
+    need = need_of(get("process-children"), 50, "count", 0, touched=0)
+    assert need.resident == 50 * 256 * KIB + MARGIN
+
+
 def test_only_files_on_tmpfs_need_room_there():
-    assert need_of(MIB, "resident", MIB, MIB).tmpfs == 0
-    assert need_of(MIB, "resident", MIB, MIB, on_tmpfs=True).tmpfs == MIB
+    assert need_of(HEAP, MIB, "resident", MIB, MIB).tmpfs == 0
+    assert need_of(TMPFS, MIB, "resident", MIB, MIB).tmpfs == MIB
 
 
 @pytest.mark.parametrize(

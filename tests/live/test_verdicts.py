@@ -15,14 +15,14 @@ from memlab.lab.experiment import start
 from memlab.lab.registry import leakers
 
 SECONDS = 15
-CASES = [
-    (name, lang, control)
-    for name, leaker in leakers().items()
-    for lang in leaker.languages
-    for control in (False, True)
-]
 # room for 15 s and the start of sixteen processes at the default rate of each
 CAPS = {"heap": "96MiB", "anonymous": "160MiB", "tmpfs": "160MiB", "thread-stack": "1GiB"}
+CASES = [
+    (name, lang, control)
+    for name in CAPS
+    for lang in leakers()[name].languages
+    for control in (False, True)
+]
 
 
 @pytest.fixture(scope="module")

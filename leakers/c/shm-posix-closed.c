@@ -1,0 +1,57 @@
+/* Leaks POSIX shared memory that is unmapped and closed, and still has its name.
+ *
+ *     no process                  /dev/shm/NAME
+ *              +------------+
+ *              |  segment   | <-- the name alone keeps it: ls -l /dev/shm
+ *              +------------+
+ *
+ * munmap and close end the process's part in it; only shm_unlink would end the segment. RSS is
+ * what it was, Shmem has grown. --control unlinks in the same event.
+ */
+#include "harness.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+
+enum { MOST = 4096 };
+static char made[MOST][128];
+static long count;
+
+static bool leak(struct unit *unit)
+{
+    const char *name = next_shm_name();
+    int segment = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (segment < 0)
+        return false;
+    snprintf(made[count % MOST], sizeof *made, "%s", name);
+    unit->id = count++ % MOST;
+    if (ftruncate(segment, options.chunk) != 0)
+        return false;
+    unit->address = mmap(NULL, options.chunk, PROT_READ | PROT_WRITE, MAP_SHARED, segment, 0); LEAKS_HERE();
+    close(segment);
+    if (unit->address == MAP_FAILED)
+        return false;
+    touch(unit->address, options.touched);
+    munmap(unit->address, options.chunk); /* and no shm_unlink */
+    return true;
+}
+
+static void give_back(struct unit *unit)
+{
+    shm_unlink(made[unit->id]);
+    made[unit->id][0] = 0;
+}
+
+/* Names outlive their process: by hand, nobody else would remove them. */
+static void end(void)
+{
+    for (long nth = 0; nth < count && nth < MOST; nth++)
+        if (made[nth][0])
+            shm_unlink(made[nth]);
+}
+
+int main(int argc, char **argv)
+{
+    return leaker_main(argc, argv, (struct leaker){
+        .name = "shm-posix-closed", .pattern = "shm", .rate = "4MiB/s", .chunk = 1 * MIB, .cap = 64 * MIB,
+        .basis = "resident", .touch = 1, .leak = leak, .give_back = give_back, .end = end});
+}

@@ -1,0 +1,51 @@
+"""The shape of a leak in time: when the next event is due."""
+
+import math
+
+
+class Shape:
+    """When the next event is due; memlab/model/shapes.py draws the same curves."""
+
+    def __init__(self, options):
+        self._options = options
+        self._random = options.seed
+
+    def begin(self, now):
+        """After the start, a new pace or a pause: there is nothing to catch up with."""
+        self._origin, self._event = now, 0
+        self._burst, self._burst_at, self._period = 0, 0.0, 0
+        return self.next()
+
+    def next(self):
+        """The moment of the next event; `--jitter` moves it, and not those that follow."""
+        options = self._options
+        moved = (self._chance() - 0.5) * options.jitter / options.rate if options.jitter else 0
+        return self._origin + self._planned() + moved
+
+    def _planned(self):
+        rate, period, profile = self._options.rate, self._options.period, self._options.profile
+        self._event += 1
+        each = max(1, round(rate * period))
+        if profile == "step":
+            return period * ((self._event - 1) // each + 1)
+        if profile == "accelerating":
+            return math.sqrt(2 * period * self._event / rate)
+        if profile != "bursty":
+            return self._event / rate
+        if self._burst == 0:  # three periods of four are silent, the fourth does it all
+            while self._chance() > 0.25:
+                self._period += 1
+            self._burst = 4 * each
+            self._burst_at = (self._period + self._chance() * 0.9) * period
+            self._period += 1
+        self._burst -= 1
+        self._burst_at += period / 10 / (4 * each)
+        return self._burst_at
+
+    def _chance(self):
+        """The same number for the same seed, evenly from 0 to 1 (xorshift64*, Vigna 2016)."""
+        mask, x = 2**64 - 1, self._random
+        x ^= x >> 12
+        x ^= x << 25 & mask
+        self._random = x = x ^ x >> 27
+        return (x * 2685821657736338717 & mask) * 2.0**-64
