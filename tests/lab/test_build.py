@@ -113,6 +113,12 @@ def test_every_pattern_has_a_leaker():
     assert {leaker.pattern for leaker in leakers().values()} == {"none", *Pattern}
 
 
+def test_every_leaker_is_in_the_readers_list():
+    listed = (Path(PACKAGE) / "leakers" / "README.md").read_text()
+    for name, leaker in leakers().items():
+        assert f"| `{name}` | {leaker.summary} |" in listed
+
+
 def test_every_program_is_in_the_manifest():
     files = {leaker.path(lang) for leaker in leakers().values() for lang in leaker.languages}
     folder = Path(PACKAGE) / "leakers"
