@@ -74,7 +74,7 @@ static struct {
 } options;
 
 static struct leaker self;
-static struct { size_t leaked, touched; long units, events; double written; char site[128]; } ledger;
+static struct { size_t leaked, touched; long kept, units, events; double written; char site[128]; } ledger;
 static volatile sig_atomic_t signalled;
 static bool holding;
 
@@ -124,8 +124,9 @@ __attribute__((format(printf, 1, 2), noreturn)) static void refuse(const char *f
 static void say_ledger(void)
 {
     ledger.written = now();
-    say("{\"event\":\"ledger\",\"t\":%.6f,\"leaked_bytes\":%zu,\"touched_bytes\":%zu,\"count\":%ld,"
-        "\"site\":\"%s\"}", ledger.written, ledger.leaked, ledger.touched, ledger.units, ledger.site);
+    say("{\"event\":\"ledger\",\"t\":%.6f,\"leaked_bytes\":%zu,\"touched_bytes\":%zu,\"leaked_units\":%ld,"
+        "\"count\":%ld,\"site\":\"%s\"}", ledger.written, ledger.leaked, ledger.touched, ledger.kept,
+        ledger.units, ledger.site);
 }
 
 static void hold(const char *reason, const char *message)
@@ -153,6 +154,7 @@ static void account(int sign)
 {
     ledger.leaked += sign * (long)options.chunk;
     ledger.touched += sign * (long)options.touched;
+    ledger.kept += sign;
 }
 
 /* The fall of a tooth: a tenth of all that was taken drifts away, the newest is given back. */
@@ -172,7 +174,7 @@ static bool beyond_cap(void)
     switch (options.basis) {
     case 'v': return ledger.leaked + options.chunk > options.cap;
     case 'r': return ledger.touched + options.touched > options.cap;
-    default: return (size_t)(ledger.units + 1) > options.cap; /* units are things of the kernel */
+    default: return (size_t)(ledger.kept + 1) > options.cap; /* units are things of the kernel */
     }
 }
 

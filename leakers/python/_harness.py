@@ -93,7 +93,7 @@ class _Loop:
         self._leaker, self._options = leaker, options
         code = leaker.leak.__code__
         self._site = f"{code.co_name} {os.path.basename(code.co_filename)}:{_marked_line(code)}"
-        self._leaked = self._touched = self._units = self._events = 0
+        self._leaked = self._touched = self._kept = self._units = self._events = 0
         self._tooth = self._taken = self._drifted = 0
         self._shape = Shape(options)
         self._written = 0.0
@@ -169,7 +169,7 @@ class _Loop:
     def _beyond_cap(self):
         options = self._options
         if options.basis == "count":  # units are things of the kernel
-            return self._units + 1 > options.cap
+            return self._kept + 1 > options.cap
         if options.basis == "virtual":
             return self._leaked + options.chunk > options.cap
         return self._touched + options.touched > options.cap
@@ -177,6 +177,7 @@ class _Loop:
     def _account(self, units):
         self._leaked += units * self._options.chunk
         self._touched += units * self._options.touched
+        self._kept += units
         self._tooth += units
         self._taken += max(0, units)
 
@@ -244,8 +245,8 @@ class _Loop:
         _say(
             {
                 "event": "ledger", "t": round(self._written, 6), "leaked_bytes": self._leaked,
-                "touched_bytes": self._touched, "count": self._units,
-                "site": self._site if self._units else "",
+                "touched_bytes": self._touched, "leaked_units": self._kept,
+                "count": self._units, "site": self._site if self._units else "",
             }
         )  # fmt: skip
 

@@ -75,9 +75,7 @@ def account(
 ) -> list[Entry]:
     """The account between two readings, each with the ledger line of its moment."""
     moved = {name: said[f"{name}_bytes"] - said_before[f"{name}_bytes"] for name in _SAID}
-    units = said["count"] - said_before["count"] if moved["leaked"] or run.leaker.is_counted else 0
-    if (run.ready or {}).get("control"):
-        units = 0
+    units = said["leaked_units"] - said_before["leaked_units"]
     return [
         Entry(
             meter,

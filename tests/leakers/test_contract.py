@@ -64,7 +64,8 @@ def test_it_is_ready_does_what_it_is_told_and_stops(name, lang):
         leaker.say("step 3")
         line = leaker.hear("ledger")
         leaks = not leakers()[name].is_lookalike
-        assert (line["count"], line["leaked_bytes"]) == (3, 3 * ready["chunk_bytes"] * leaks)
+        assert (line["count"], line["leaked_units"]) == (3, 3 * leaks)
+        assert line["leaked_bytes"] == line["leaked_units"] * ready["chunk_bytes"]
         leaker.say("nonsense")
         assert "not understood" in leaker.hear("error")["message"]
         leaker.say("stop")
@@ -87,7 +88,9 @@ def test_its_defaults_are_those_of_the_manifest_and_its_words_the_same_in_both_l
         "event", "pid", "name", "lang", "pattern", "control", "events_per_second", "chunk_bytes",
         "touched_bytes_per_chunk", "step", "cap", "cap_basis",
     }  # fmt: skip
-    assert set(line) == {"event", "t", "leaked_bytes", "touched_bytes", "count", "site"}
+    assert set(line) == {
+        "event", "t", "leaked_bytes", "touched_bytes", "leaked_units", "count", "site",
+    }  # fmt: skip
 
 
 @every_program
