@@ -15,17 +15,26 @@ from numpy.typing import NDArray
 Words = NDArray[np.unsignedinteger[Any]]
 
 
+Join = tuple[Any, Any, Any]
+
+
 class _Constants(NamedTuple):
-    """One byte of each, repeated over the word; the masks of every second byte, four, eight."""
+    """One byte of each, repeated over the word; a shift; and what joins digits, by their base."""
 
     ones: Any
     low_nibbles: Any
     high_nibbles: Any
     sixes: Any
-    carries: Any
+    nines: Any
     blanks: Any
     zeros: Any
-    joins: tuple[tuple[Any, Any, Any], ...]
+    letters: Any
+    four: Any
+    six: Any
+    one: Any
+    half: Any
+    decimal: tuple[Join, ...]
+    hexadecimal: tuple[Join, ...]
 
 
 @lru_cache
@@ -35,61 +44,69 @@ def _constants(size: int) -> _Constants:
     def each(byte: int) -> Any:
         return word(int.from_bytes(bytes([byte]) * size, "little"))
 
-    # (digits so far, bits so far, mask of what is joined)
-    joins = tuple(
-        (
-            word(10**count),
-            word(8 * count),
-            word(
-                int.from_bytes((b"\xff" * count + b"\0" * count) * (size // count // 2), "little")
-            ),
+    def joins(base: int) -> tuple[Join, ...]:
+        """Times this, shifted so far, and this of it: as 1, 2, 4 digits are joined with as many."""
+        counts = [count for count in (1, 2, 4) if 2 * count <= size]
+        return tuple(
+            (
+                word(1 + (base**count << 8 * count)),
+                word(8 * count),
+                word(
+                    int.from_bytes(
+                        (b"\xff" * count + b"\0" * count) * (size // count // 2), "little"
+                    )
+                ),
+            )
+            for count in counts
         )
-        for count in (1, 2, 4)
-        if 2 * count <= size
-    )
+
     return _Constants(
         ones=each(0x01),
         low_nibbles=each(0x0F),
         high_nibbles=each(0xF0),
         sixes=each(0x06),
-        carries=each(0x10),
-        blanks=each(0x20),
+        nines=word(0x09),
+        blanks=each(0x10),
         zeros=each(0x30),
-        joins=joins,
+        letters=word(0x27),
+        four=word(4),
+        six=word(6),
+        one=word(1),
+        half=word(1 << 8 * size - 1),
+        decimal=joins(10),
+        hexadecimal=joins(16) if size == 8 else (),
     )
 
 
-def decimal(words: Words) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def decimal(words: Words) -> tuple[NDArray[np.signedinteger[Any]], NDArray[np.bool_]]:
     """Right-aligned numbers; (values, which words really are such: blanks, then digits).
 
-    A word of 2, 4 or 8 bytes holds as many characters.
+    A word of 2, 4 or 8 bytes holds as many characters, and its value is as wide.
     """
     size = words.dtype.itemsize
     c = _constants(size)
-    shift = words.dtype.type
-    low = words & c.low_nibbles
-    is_digit = (words >> shift(4)) & c.ones  # a digit is 0x30 to 0x39, a blank 0x20
-    whole = is_digit << shift(4)
-    bad = (words & c.high_nibbles) ^ (whole | c.blanks)
-    bad |= (low + c.sixes) & c.carries  # ':' to '?'
-    bad |= low & ~(whole - is_digit)  # '!' to '/'
-    bad |= (is_digit << shift(8)) & ~is_digit  # a blank behind a digit
-    good = (bad == 0) & (is_digit >> shift(8 * size - 8) == 1)
-    for scale, bits, mask in c.joins:
-        low = (low * scale + (low >> bits)) & mask
-    return low.astype(np.int64), good
+    other = words ^ c.zeros  # a digit is 0x30 to 0x39, a blank 0x20
+    blanks = other & c.blanks
+    low = other ^ blanks
+    whole = (blanks << c.four) - (blanks >> c.four)  # all bits of what is a blank
+    bad = (low + c.sixes) & c.high_nibbles  # neither digit nor blank
+    bad |= low & whole  # '!' to '/'
+    bad |= whole & (whole + c.one)  # a blank behind a digit
+    good = (bad == 0) & (whole < c.half)  # the last is a digit
+    for times, bits, mask in c.decimal:
+        low = (low * times >> bits) & mask
+    return low.view(f"i{size}"), good
 
 
 def hexadecimal(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """Eight digits 0-9 a-f; (values, which words really are such)."""
     c = _constants(8)
-    shift = np.uint64
-    is_letter = (words >> shift(6)) & c.ones  # 'a' is 0x61
-    value = ((words & c.low_nibbles) + (is_letter << shift(3)) + is_letter) & c.low_nibbles
-    above_nine = (value + c.sixes) >> shift(4) & c.ones
-    good = value + c.zeros + above_nine * shift(0x27) == words  # written again, it is the same
-    for count, (_, bits, mask) in zip((1, 2, 4), c.joins, strict=True):
-        value = (value << shift(4 * count) | value >> bits) & mask
+    is_letter = (words >> c.six) & c.ones  # 'a' is 0x61
+    value = ((words & c.low_nibbles) + is_letter * c.nines) & c.low_nibbles
+    above_nine = (value + c.sixes) >> c.four & c.ones
+    good = value + c.zeros + above_nine * c.letters == words  # written again, it is the same
+    for times, bits, mask in c.hexadecimal:
+        value = (value * times >> bits) & mask
     return value, good
 
 

@@ -14,22 +14,20 @@ from memlab.procfs.tails import Odd, Tail, Tails
 # header: 12-12 perms offset, as addresses of user space are wide on 64 bit
 HEAD = b"000000000000-000000000000 rwxp 00000000 "
 _BARE_TAIL = b"00:00 0 "  # anonymous memory: no device, no inode, no name
-_HEAD_RECORD = np.dtype(
-    {
-        "names": ["start", "start_low", "end", "end_low", "perms", "offset", "tail"],
-        "formats": ["<u8", "<u4", "<u8", "<u4", "<u4", "<u8", "<u8"],
-        "offsets": [0, 8, 13, 21, 26, 31, 40],
-        "itemsize": 48,
-    }
+_BARE_WORD = np.frombuffer(_BARE_TAIL, "<u8")[0]
+_WIDTH = len(HEAD) + len(_BARE_TAIL)
+# start, end, offset by eight digits; then the last eight of the twelve that an address has
+_DIGITS = (0, 13, 31, 4, 17)
+_DASH, _LAST_BLANK = HEAD.index(b"-"), len(HEAD) - 1
+# the permissions and the blanks round them, in the fourth word of a header
+_PERMS_AND_BLANKS = np.uint64(0x00FFFFFFFFFFFF00)
+# the bits that tell r w x from "-" and s from p; times the other these are the highest four: x w s r
+_LETTERS, _TO_THE_TOP, _TOP = np.uint64(0x0000014040400000), np.uint64(0x4102200000), np.uint64(60)
+PERMS = tuple(r + w + x + s for x in "-x" for w in "-w" for s in "ps" for r in "-r")
+_PERM_WORDS: Words = np.frombuffer(
+    "".join(f"\0 {perms} \0" for perms in PERMS).encode(), dtype="<u8"
 )
-_HEAD_WORDS: Words = np.frombuffer(HEAD + bytes(8), dtype="<u8")
-_HEAD_FIXED: Words = np.frombuffer(
-    bytes(0xFF if at in (12, 25, 30, 39) else 0 for at in range(48)), dtype="<u8"
-)
-_HALF, _FOUR_ZEROS = np.uint64(32), np.uint64(0x30303030)
-# in the order of the bits that tell a letter from "-" (bit 6 of its byte) and s from p (bit 0)
-PERMS = tuple(r + w + x + s for s in "ps" for x in "-x" for w in "-w" for r in "-r")
-_PERM_WORDS: NDArray[np.uint32] = np.frombuffer("".join(PERMS).encode(), dtype="<u4")
+_SIXTEEN = np.uint64(16)
 _NO_FILE = ("0:0", 0, "")
 _WIDEST = 512  # bytes of a tail; beyond it gathering all costs more than it saves
 
@@ -49,32 +47,28 @@ class Headers:
         tails: NDArray[np.int64],
         files: Tails,
     ) -> None:
-        window = windows(view, len(HEAD) + 8)[heads]
-        record = window.view(_HEAD_RECORD)[:, 0]
-        words = np.empty((5, len(heads)), dtype="<u8")
-        words[0], words[2], words[4] = record["start"], record["end"], record["offset"]
-        words[1] = record["start_low"].astype("<u8") << _HALF | _FOUR_ZEROS
-        words[3] = record["end_low"].astype("<u8") << _HALF | _FOUR_ZEROS
+        window = windows(view, _WIDTH)[heads]
+        around_perms, tail = window.view("<u8")[:, 3], window.view("<u8")[:, 5]
+        words = np.empty((len(_DIGITS), len(heads)), dtype="<u8")
+        for at, eight in zip(_DIGITS, words, strict=True):
+            eight[:] = window[:, at : at + 8].view("<u8")[:, 0]
         values, good = digits.hexadecimal(words)
-        usual = good.all(axis=0) & (tails > 0)
-        differs = (window.view("<u8") ^ _HEAD_WORDS) & _HEAD_FIXED
-        if np.bitwise_or.reduce(differs, axis=0).any():
-            usual &= ~differs.any(axis=1)
-        perms = record["perms"]
-        codes = (perms >> 6 & 1) | (perms >> 13 & 2) | (perms >> 20 & 4) | (perms >> 21 & 8)
+        self.start, self.end = values[:2] << _SIXTEEN | values[3:]
+        self.offset = values[2]
+        codes = (around_perms & _LETTERS) * _TO_THE_TOP >> _TOP
         self.perms = codes.astype(np.int8)
-        usual &= _PERM_WORDS[self.perms] == perms
-        sixteen = np.uint64(16)
-        self.start = values[0] << sixteen | values[1]
-        self.end = values[2] << sixteen | values[3]
-        self.offset = values[4]
+        usual = _PERM_WORDS[self.perms] == around_perms & _PERMS_AND_BLANKS
+        usual &= good.all(axis=0)
+        usual &= window[:, _DASH] == ord("-")
+        usual &= window[:, _LAST_BLANK] == ord(" ")
         usual &= self.start < self.end
+        usual &= tails > 0
         self.files: list[Tail] = [_NO_FILE]
         self.file: NDArray[np.int32] = np.zeros(len(heads), dtype=np.int32)
-        bare = record["tail"] == np.frombuffer(_BARE_TAIL, "<u8")[0]
-        named = ~(bare & (tails == heads + len(HEAD) + len(_BARE_TAIL) + 1)) & usual
+        named = (tail != _BARE_WORD) | (tails - heads != _WIDTH + 1)
+        named &= usual
         self._put_named(view, np.flatnonzero(named), heads, tails, files)
-        for row in np.flatnonzero(~usual & (tails > 0)).tolist():
+        for row in np.flatnonzero((tails > 0) & ~usual).tolist():
             self.put(row, _parsed(view[int(heads[row]) : int(tails[row]) - 1].tobytes()))
 
     def _put_named(
@@ -91,7 +85,7 @@ class Headers:
         found = _slices(view, begins, tails[rows] - 1 - begins)
         places = {tail: place for place, tail in enumerate(dict.fromkeys(found), len(self.files))}
         self.files += map(files.parse, places)
-        self.file[rows] = [places[tail] for tail in found]
+        self.file[rows] = np.fromiter(map(places.__getitem__, found), np.int32, len(found))
 
     def put(self, row: int, header: Header) -> None:
         """One header that another reader has read."""

@@ -24,6 +24,7 @@ from memlab.procfs.tails import Odd
 PADDING = 256  # bytes that must be readable behind a piece: windows reach beyond its end
 
 _MARK_WORD = np.frombuffer(MARK, "<u8")[0]
+_BEFORE, _LAST_BYTE = 8, np.uint64(56)  # of the mark a whole word is looked at, with the newline
 _FLAGS_WIDTHS = (40, FLAGS_BYTES)  # 12 flags are many
 _EIGHT_BYTES: Words = np.uint64(1) << np.arange(0, 64, 8, dtype=np.uint64)
 
@@ -84,33 +85,35 @@ def _blocks(
     view: Bytes, length: int, stencil: Stencil
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     """Where each header begins, where each VmFlags line begins, and its flags' number."""
-    marks = _positions(view, length, ord("V"))
-    is_mark = windows(view, 8)[marks].view("<u8")[:, 0] == _MARK_WORD
-    marks = marks[is_mark]
-    marks = marks[view[marks - 1] == ord("\n")]
-    if not len(marks):
+    found = _positions(view, length, ord("V"))
+    if not len(found) or found[0] < _BEFORE:
         raise Odd
-    ids, lengths = _flags(view, marks + len(MARK), stencil)
-    nexts = marks + len(MARK) + lengths
-    if nexts[-1] != length:
-        raise Odd
-    return np.concatenate(([0], nexts[:-1])), marks, ids
-
-
-def _flags(
-    view: Bytes, begins: NDArray[np.int64], stencil: Stencil
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The number of each set of flags, and how long its line is; few sets serve all mappings."""
     for width in _FLAGS_WIDTHS:
-        window = windows(view, width)[begins]
-        ends = window[:, 1::3] == ord("\n")  # a blank, then two letters and a blank a flag
+        marks, window = _marks(view, found, width)
+        ends = window[:, _BEFORE + len(MARK) + 1 :: 3] == ord("\n")  # a flag: two letters, a blank
         count = ends.argmax(axis=1)
         if ((count > 0) | ends[:, 0]).all():
             break
     else:
         raise Odd
-    words = window.view("<u8") & _masks(width)[count]
-    return stencil.flag_ids(words), 3 * count + 2
+    lines = window.view("<u8")[:, 2:] & _masks(width)[count]
+    heads = np.zeros(len(marks) + 1, dtype=np.int64)
+    heads[1:] = marks + 3 * count + (len(MARK) + 2)
+    if heads[-1] != length:
+        raise Odd
+    return heads[:-1], marks, stencil.flag_ids(lines)
+
+
+def _marks(view: Bytes, found: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], Bytes]:
+    """Which are the marks of VmFlags lines; what is before each, it, and so much of its flags."""
+    window = windows(view, _BEFORE + len(MARK) + width)[found - _BEFORE]
+    words = window.view("<u8")
+    are = (words[:, 1] == _MARK_WORD) & (words[:, 0] >> _LAST_BYTE == ord("\n"))
+    if are.all():
+        return found, window
+    if not are.any():
+        raise Odd
+    return found[are], window[are]
 
 
 def _positions(view: Bytes, length: int, byte: int) -> NDArray[np.int64]:
@@ -144,21 +147,21 @@ def _numbers(
     if (differs & stencil.fixed).any():
         fits &= ~((images ^ stencil.image) & stencil.fixed).any(axis=1)
         differs = _differs(images[fits], stencil)
-    numbers: Numbers = {}
+    numbers: Numbers = dict(stencil.values)
     flat = images.view(np.uint8)
-    for places, keys in _by_width(differs.tobytes(), stencil, numbers).items():
+    for places, keys in _by_width(differs, stencil).items():
         words = np.empty((len(keys), len(begins)), dtype=f"<u{places}")
         for key, column in zip(keys, words, strict=True):
             at = stencil.places[key] + PLACES - places
             part: Words = np.ndarray(
-                len(begins), words.dtype, flat, offset=at, strides=(flat.strides[0],)
+                len(begins), words.dtype, flat, offset=at, strides=flat.strides[:1]
             )
             column[:] = part
         values, good = digits.decimal(words)
         if not good.all():
             fits &= good.all(axis=0)
-        values *= np.array([[stencil.units[key]] for key in keys])
-        numbers.update(zip(keys, values, strict=True))
+        units = np.array([stencil.units[key] for key in keys])
+        numbers.update(zip(keys, values * units[:, None], strict=True))
     return numbers, fits
 
 
@@ -171,20 +174,20 @@ def _differs(images: Words, stencil: Stencil) -> Words:
     return found
 
 
-def _by_width(differs: bytes, stencil: Stencil, numbers: Numbers) -> dict[int, list[str]]:
-    """The numbers that vary, by the places that must be looked at; the others are known.
+def _by_width(differs: Words, stencil: Stencil) -> dict[int, list[str]]:
+    """The numbers that vary, by the places that must be looked at; the others are the stencil's.
 
     Few need all eight: where the stencil has blanks and nothing differs, there are none.
     """
+    leftmost: dict[str, int] = {}
+    for at in np.flatnonzero(differs.view(np.uint8)).tolist():
+        if at in stencil.owners:
+            key, place = stencil.owners[at]
+            leftmost.setdefault(key, place)
     widths: dict[int, list[str]] = {}
-    for key, at in stencil.places.items():
-        different = differs[at : at + PLACES].lstrip(b"\0")
-        if different:
-            digits_ = stencil.text[at : at + PLACES].lstrip(b" ")
-            needed = max(len(different), len(digits_))
-            widths.setdefault(2 if needed <= 2 else 4 if needed <= 4 else 8, []).append(key)
-        else:
-            numbers[key] = stencil.values[key]
+    for key, place in leftmost.items():
+        needed = PLACES - min(place, stencil.blanks[key])
+        widths.setdefault(4 if needed <= 4 else 8, []).append(key)
     return widths
 
 

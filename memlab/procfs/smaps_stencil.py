@@ -28,22 +28,25 @@ Words = NDArray[np.uint64]
 class Stencil:
     """One block between its header and its VmFlags, learnt from a text.
 
-    text: its bytes, from the newline before it; image: the same as words of eight; fixed: the
-    mask of what must not differ; units: bytes (or 1) of each number; places: where in the text its
-    eight places begin; values: the numbers of the block itself.
+    image: its bytes from the newline before it, as words of eight; fixed: the
+    mask of what must not differ; units: bytes (or 1) of each number; places: where in the image its
+    eight places begin, and blanks: how many of them are blank here; owners: whose place a byte of
+    the text is, and which; values: the numbers of the block itself.
     """
 
     length: int
-    text: bytes
     image: Words
     fixed: Words
     units: dict[str, int]
     places: dict[str, int]
+    blanks: dict[str, int]
+    owners: dict[int, tuple[str, int]]
     values: dict[str, int]
-    flags: list[str] = field(default_factory=list)
-    _flag_lines: Words = field(default_factory=lambda: np.zeros((0, FLAGS_BYTES // 8), np.uint64))
-    _flag_sums: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
-    _flag_order: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    flags: list[str] = field(default_factory=lambda: [""])
+    # the first one, all zeros, is no line: so there always is one to compare with
+    _flag_lines: Words = field(default_factory=lambda: np.zeros((1, FLAGS_BYTES // 8), np.uint64))
+    _flag_sums: Words = field(default_factory=lambda: np.zeros(1, dtype=np.uint64))
+    _flag_order: NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, dtype=np.int32))
     tails: Tails = field(default_factory=Tails)
 
     def fits(self, block: bytes) -> bool:
@@ -81,40 +84,41 @@ class Stencil:
         fixed = np.full(width, 0xFF, dtype=np.uint8)
         for place in places.values():
             fixed[place : place + PLACES] = 0
-        values = {key: int(image[at : at + PLACES]) * units[key] for key, at in places.items()}
+        texts = {key: image[at : at + PLACES] for key, at in places.items()}
+        blanks = {key: PLACES - len(text.lstrip()) for key, text in texts.items()}
+        values = {key: int(text) * units[key] for key, text in texts.items()}
+        owners = {at + n: (key, n) for key, at in places.items() for n in range(PLACES)}
         words = np.frombuffer(image, "<u8")
-        return cls(length, image, words, fixed.view("<u8"), units, places, values)
+        return cls(length, words, fixed.view("<u8"), units, places, blanks, owners, values)
 
     def flag_ids(self, lines: Words) -> NDArray[np.int32]:
         """The number of each line's set of flags; a line is words of eight, zeros behind its newline."""
-        sums = (lines * _odd_factors(lines.shape[1])).sum(axis=1, dtype=np.uint64)
-        ids = self._flags_by_sum(sums)
-        new = np.flatnonzero(ids < 0)
-        if len(new):
+        sums = lines @ _odd_factors(lines.shape[1])
+        ids = self._likely_flags(sums)
+        unlike = self._flag_lines[ids, : lines.shape[1]] != lines
+        if unlike.any():
+            new = np.flatnonzero(unlike.any(axis=1))
             _, first = np.unique(sums[new], return_index=True)
             for row in new[first].tolist():
-                self._learn_flags(sums[row], lines[row].tobytes().rstrip(b"\0"))
-            ids = self._flags_by_sum(sums)
-        # equal sums are almost surely equal lines; here "almost" is not enough
-        if (self._flag_lines[ids, : lines.shape[1]] != lines).any():
-            raise Odd
+                self._learn_flags(lines[row].tobytes().rstrip(b"\0"))
+            ids = self._likely_flags(sums)
+            if (self._flag_lines[ids, : lines.shape[1]] != lines).any():
+                raise Odd  # unlike lines of equal sums
         return ids
 
-    def _flags_by_sum(self, sums: Words) -> NDArray[np.int32]:
-        if not self.flags:
-            return np.full(len(sums), -1, dtype=np.int32)
-        at = self._flag_order[
-            np.searchsorted(self._flag_sums, sums, sorter=self._flag_order) % len(self.flags)
-        ]
-        return np.where(self._flag_sums[at] == sums, at, -1).astype(np.int32)
+    def _likely_flags(self, sums: Words) -> NDArray[np.int32]:
+        """The flags of these sums, if they are known at all."""
+        ids: NDArray[np.int32] = self._flag_order[self._flag_sums.searchsorted(sums, "right") - 1]
+        return ids
 
-    def _learn_flags(self, sum_of_words: np.uint64, line: bytes) -> None:
+    def _learn_flags(self, line: bytes) -> None:
         if line[:1] != b" " or line[-1:] != b"\n" or not FLAGS.fullmatch(line[1:-1]):
             raise Odd
         words = np.frombuffer(line.ljust(FLAGS_BYTES, b"\0"), dtype="<u8")
         self._flag_lines = np.vstack([self._flag_lines, words])
-        self._flag_sums = np.append(self._flag_sums, sum_of_words)
-        self._flag_order = np.argsort(self._flag_sums)
+        sums = self._flag_lines @ _odd_factors(FLAGS_BYTES // 8)
+        self._flag_order = np.argsort(sums).astype(np.int32)
+        self._flag_sums = sums[self._flag_order]
         self.flags.append(line.decode().strip())
 
 

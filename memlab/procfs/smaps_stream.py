@@ -183,7 +183,9 @@ def _joined(pieces: list[Piece], stencil: Stencil | None) -> Columns:
 
 
 def _joined_numbers(pieces: list[Piece], key: str) -> NDArray[np.int64]:
-    return _array([_whole(piece.numbers[key], len(piece)) for piece in pieces])
+    if len(pieces) == 1:  # which nearly all processes are
+        return _whole(pieces[0].numbers[key], len(pieces[0]))
+    return np.concatenate([_whole(piece.numbers[key], len(piece)) for piece in pieces])
 
 
 def _array(parts: list[NDArray[T]]) -> NDArray[T]:

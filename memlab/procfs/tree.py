@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import threading
@@ -44,12 +45,13 @@ Spans = Sequence[tuple[int, int]]
 def pour(descriptor: int, into: Into, padding: int = 0) -> None:
     """Read a file that is open, into one buffer again and again; see Host.pour."""
     buffer = _buffer(padding)
-    view = memoryview(buffer)
+    view = memoryview(buffer)[:_POUR_BYTES]
+    read_into = io.FileIO(descriptor, closefd=False).readinto  # less to do in a call than os.readv
     have = 0
     try:
         while True:
             # a read gives a page or so: fill the buffer before anybody is called
-            count = os.readv(descriptor, [view[have:_POUR_BYTES]])
+            count = read_into(view[have:])
             have += count
             if count and have < _POUR_BYTES:
                 continue
