@@ -26,7 +26,8 @@ PADDING = 256  # bytes that must be readable behind a piece: windows reach beyon
 _MARK_WORD = np.frombuffer(MARK, "<u8")[0]
 _BEFORE, _LAST_BYTE = 8, np.uint64(56)  # of the mark a whole word is looked at, with the newline
 _FLAGS_WIDTHS = (40, FLAGS_BYTES)  # 12 flags are many
-_EIGHT_BYTES: Words = np.uint64(1) << np.arange(0, 64, 8, dtype=np.uint64)
+# times this, a word of which one byte is 1 has in its last byte which one that is
+_BYTE_NUMBERS = np.uint64(0x0001020304050607)
 
 Numbers = dict[str, NDArray[np.int64] | int]
 
@@ -96,7 +97,7 @@ def _blocks(
             break
     else:
         raise Odd
-    lines = window.view("<u8")[:, 2:] & _masks(width)[count]
+    lines = window.view("<u8")[:, 2:] & _masks(width).take(count, axis=0)
     heads = np.zeros(len(marks) + 1, dtype=np.int64)
     heads[1:] = marks + 3 * count + (len(MARK) + 2)
     if heads[-1] != length:
@@ -125,7 +126,7 @@ def _positions(view: Bytes, length: int, byte: int) -> NDArray[np.int64]:
     if (bits & (bits - np.uint64(1))).any():
         positions = np.flatnonzero(there)  # two in one word
     else:
-        positions = 8 * found + np.searchsorted(_EIGHT_BYTES, bits)
+        positions = 8 * found + (bits * _BYTE_NUMBERS >> _LAST_BYTE).view(np.int64)
     return positions[positions < length]
 
 

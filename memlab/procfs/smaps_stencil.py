@@ -95,14 +95,14 @@ class Stencil:
         """The number of each line's set of flags; a line is words of eight, zeros behind its newline."""
         sums = lines @ _odd_factors(lines.shape[1])
         ids = self._likely_flags(sums)
-        unlike = self._flag_lines[ids, : lines.shape[1]] != lines
+        unlike = self._lines(ids, lines.shape[1]) != lines
         if unlike.any():
             new = np.flatnonzero(unlike.any(axis=1))
             _, first = np.unique(sums[new], return_index=True)
             for row in new[first].tolist():
                 self._learn_flags(lines[row].tobytes().rstrip(b"\0"))
             ids = self._likely_flags(sums)
-            if (self._flag_lines[ids, : lines.shape[1]] != lines).any():
+            if (self._lines(ids, lines.shape[1]) != lines).any():
                 raise Odd  # unlike lines of equal sums
         return ids
 
@@ -110,6 +110,9 @@ class Stencil:
         """The flags of these sums, if they are known at all."""
         ids: NDArray[np.int32] = self._flag_order[self._flag_sums.searchsorted(sums, "right") - 1]
         return ids
+
+    def _lines(self, ids: NDArray[np.int32], width: int) -> Words:
+        return self._flag_lines[:, :width].take(ids, axis=0)  # twice as fast as [ids, :width]
 
     def _learn_flags(self, line: bytes) -> None:
         if line[:1] != b" " or line[-1:] != b"\n" or not FLAGS.fullmatch(line[1:-1]):
