@@ -42,7 +42,7 @@ class Occupancy:
 def spans(mappings: MapsTable) -> list[tuple[int, int]]:
     """The addresses to look at: mappings with no large gap between them, joined."""
     user = mappings.end <= np.uint64(_USER_SPACE_END)
-    start, end = mappings.start[user].astype(np.int64), mappings.end[user].astype(np.int64)
+    start, end = mappings.start[user].view(np.int64), mappings.end[user].view(np.int64)
     if not len(start):
         return []
     breaks = np.flatnonzero(start[1:] - end[:-1] > _LARGEST_GAP)
@@ -55,14 +55,11 @@ def from_pages(mappings: MapsTable, pages: PageRuns) -> Occupancy:
     """What the pages say; see `doubt` for whether that can be trusted."""
     present = pages.has(Category.PRESENT) & ~pages.has(Category.PFNZERO)
     of_files = present & pages.has(Category.FILE)
+    within = pages.within(mappings.start, mappings.end)
     may_be_anonymous = mappings.private & ~mappings.of_file(lambda file: file[2] in _KERNEL_PAGES)
-    anonymous = _bytes(pages, present & ~of_files, mappings) * may_be_anonymous
-    return Occupancy(
-        mappings,
-        rss=anonymous + _bytes(pages, of_files, mappings),
-        swap=_bytes(pages, _swapped(pages), mappings),
-        anonymous=anonymous,
-    )
+    anonymous = within.bytes_of(present & ~of_files) * may_be_anonymous
+    swap = within.bytes_of(_swapped(pages)) if _has_swapped(pages) else np.zeros_like(anonymous)
+    return Occupancy(mappings, anonymous + within.bytes_of(of_files), swap, anonymous)
 
 
 def as_smaps(found: Occupancy) -> Smaps:
@@ -95,19 +92,20 @@ def doubt(mappings: MapsTable, pages: PageRuns, shmem_devices: frozenset[str] | 
 
     shmem_devices: the "major:minor" of tmpfs, where shmem may be swapped out; None where nothing is.
     """
-    swapped = _swapped(pages)
-    if swapped.any() and not pages.knows_guards:
-        return "guards and swap entries look alike to this kernel's scan"
-    if pages.has(Category.MAYBE_ZERO).any():
+    if pages.anywhere & Category.MAYBE_ZERO:
         return "zero pages and pages shared by a fork look alike in pagemap"
-    if swapped.any() and _bytes(pages, swapped, mappings)[~mappings.private].any():
-        return "shared memory has markers that look like swap entries"
+    if _has_swapped(pages):
+        if not pages.knows_guards:
+            return "guards and swap entries look alike to this kernel's scan"
+        if _bytes(pages, _swapped(pages), mappings)[~mappings.private].any():
+            return "shared memory has markers that look like swap entries"
     if _may_have_hugetlb(mappings, pages):
         return "there may be hugetlb pages"
     device = mappings.private & mappings.of_file(lambda file: file[2].startswith("/dev/"))
-    strange = pages.has(Category.PRESENT) & ~pages.has(Category.FILE | Category.PFNZERO)
-    if device.any() and _bytes(pages, strange, mappings)[device].any():
-        return "a device is mapped privately"
+    if device.any():
+        strange = pages.has(Category.PRESENT) & ~pages.has(Category.FILE | Category.PFNZERO)
+        if _bytes(pages, strange, mappings)[device].any():
+            return "a device is mapped privately"
     if (
         shmem_devices is not None
         and mappings.of_file(lambda file: _is_shmem(file, shmem_devices)).any()
@@ -116,19 +114,23 @@ def doubt(mappings: MapsTable, pages: PageRuns, shmem_devices: frozenset[str] | 
     return ""
 
 
+def _has_swapped(pages: PageRuns) -> bool:
+    return bool(pages.anywhere & Category.SWAPPED)
+
+
 def _swapped(pages: PageRuns) -> NDArray[np.bool_]:
     return pages.has(Category.SWAPPED) & ~pages.has(Category.GUARD)
 
 
 def _bytes(pages: PageRuns, runs: NDArray[np.bool_], mappings: MapsTable) -> NDArray[np.int64]:
-    return pages.bytes_in(runs, mappings.start, mappings.end)
+    return pages.within(mappings.start, mappings.end).bytes_of(runs)
 
 
 def _may_have_hugetlb(mappings: MapsTable, pages: PageRuns) -> bool:
     """hugetlb has a file, lies on whole huge pages and is mapped by nothing smaller."""
-    huge = pages.has(Category.HUGE) & pages.has(Category.PRESENT)
-    if not huge.any():
+    if not pages.anywhere & Category.HUGE:
         return False
+    huge = pages.has(Category.HUGE) & pages.has(Category.PRESENT)
     whole = (mappings.start | mappings.end) & np.uint64(_SMALLEST_HUGE_PAGE - 1) == 0
     return bool(_bytes(pages, huge, mappings)[whole & (mappings.inode != 0)].any())
 

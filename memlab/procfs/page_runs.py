@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,25 +45,36 @@ class PageRuns:
         found: NDArray[np.bool_] = (self.categories & np.uint64(wanted)) != 0
         return found
 
-    def bytes_in(
-        self, chosen: NDArray[np.bool_], start: NDArray[np.uint64], end: NDArray[np.uint64]
-    ) -> NDArray[np.int64]:
-        """How much of the chosen runs lies in each of the spans start[i]..end[i]."""
-        low, high = self.start[chosen].astype(np.int64), self.end[chosen].astype(np.int64)
-        if not len(low):
-            return np.zeros(len(start), dtype=np.int64)
-        before = np.concatenate([[0], np.cumsum(high - low)])
-        return _below(end, low, high, before) - _below(start, low, high, before)
+    @cached_property
+    def anywhere(self) -> int:
+        """The bits of Category that any run has."""
+        return int(np.bitwise_or.reduce(self.categories))
+
+    def within(self, start: NDArray[np.uint64], end: NDArray[np.uint64]) -> RunsWithin:
+        """Cut by the spans start[i]..end[i], which are in order of address as the runs are."""
+        span = np.searchsorted(end, self.start, side="right")  # the first that a run may lie in
+        count = np.maximum(np.searchsorted(start, self.end) - span, 0)
+        run = np.arange(len(count))
+        if (count != 1).any():  # in none, or in neighbours too
+            run = np.repeat(run, count)
+            nth = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+            span = span[run] + nth
+        low = np.maximum(self.start[run], start[span])
+        high = np.minimum(self.end[run], end[span])
+        return RunsWithin(run, span, (high - low).view(np.int64), len(start))
 
 
-def _below(
-    addresses: NDArray[np.uint64],
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
-    before: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Bytes of all runs below each address."""
-    at = addresses.astype(np.int64)
-    run = np.searchsorted(low, at, side="right")
-    inside = np.minimum(at, high[run - 1]) - low[run - 1]
-    return np.where(run > 0, before[run - 1] + inside, 0)
+@dataclass(frozen=True, eq=False)
+class RunsWithin:
+    """Parts of runs: of which run and in which span, and how many bytes of it."""
+
+    run: NDArray[np.int64]
+    span: NDArray[np.int64]
+    length: NDArray[np.int64]
+    spans: int
+
+    def bytes_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How much of the chosen runs lies in each span."""
+        length = self.length * chosen[self.run]
+        # float64, which bincount sums in, is exact up to 2**53 bytes
+        return np.bincount(self.span, length, self.spans).astype(np.int64)

@@ -164,11 +164,11 @@ def test_pagemap_makes_the_same_runs_but_for_zero_pages():
         where = spans(table)
         scanned, entries = page_scan.read(Host(), pid, where), pagemap.read_runs(Host(), pid, where)
         for category in (Category.FILE, Category.SWAPPED, Category.PRESENT):
-            ours = entries.bytes_in(entries.has(category), table.start, table.end)
-            theirs = scanned.bytes_in(scanned.has(category), table.start, table.end)
+            ours = entries.within(table.start, table.end).bytes_of(entries.has(category))
+            theirs = scanned.within(table.start, table.end).bytes_of(scanned.has(category))
             assert (ours == theirs).all()
-        zero = scanned.bytes_in(scanned.has(Category.PFNZERO), table.start, table.end)
-        doubtful = entries.bytes_in(entries.has(Category.MAYBE_ZERO), table.start, table.end)
+        zero = scanned.within(table.start, table.end).bytes_of(scanned.has(Category.PFNZERO))
+        doubtful = entries.within(table.start, table.end).bytes_of(entries.has(Category.MAYBE_ZERO))
         assert zero.sum() >= 1 << 20
         assert (doubtful >= zero).all()
 
