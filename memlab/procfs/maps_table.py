@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memlab.procfs import maps
+from memlab.procfs.bytes_view import Bytes, Words, positions
 from memlab.procfs.host import Host
 from memlab.procfs.smaps_headers import PERMS, Headers
-from memlab.procfs.smaps_stencil import Bytes, Words
 from memlab.procfs.tails import Odd, Tail, Tails
 
 _PIECE = 2048  # lines
@@ -34,7 +34,7 @@ class MapsTable:
         self.end: Words = _joined([piece.end for piece in pieces], np.uint64)
         self.offset: Words = _joined([piece.offset for piece in pieces], np.uint64)
         self._perms: NDArray[np.int8] = _joined([piece.perms for piece in pieces], np.int8)
-        self.private: NDArray[np.bool_] = _PRIVATE[self._perms]
+        self.private: NDArray[np.bool_] = _PRIVATE.take(self._perms)
         self._files: list[Tail] = []
         places = []
         for piece in pieces:
@@ -71,11 +71,11 @@ class MapsTable:
 
     def of_file(self, fits: Callable[[Tail], bool]) -> NDArray[np.bool_]:
         """Which mappings have a (device, inode, name) that fits; each different one is asked once."""
-        return np.array([fits(file) for file in self._files], dtype=np.bool_)[self._file]
+        return np.array([fits(file) for file in self._files], dtype=np.bool_).take(self._file)
 
 
 def _joined(columns: list[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, dtype=kind), *columns])
+    return columns[0] if len(columns) == 1 else np.concatenate([np.zeros(0, dtype=kind), *columns])
 
 
 class _Lines:
@@ -88,11 +88,12 @@ class _Lines:
     def take(self, buffer: bytearray, length: int, last: bool) -> int:
         """See Host.pour. Raises Odd."""
         view: Bytes = np.frombuffer(buffer, dtype=np.uint8)
-        tails = np.flatnonzero(view[:length] == ord("\n")) + 1
+        tails = positions(view, length, ord("\n")) + 1
         whole = int(tails[-1]) if len(tails) else 0
         if last and whole != length:
             raise Odd
-        heads = np.concatenate([np.zeros(1, tails.dtype), tails])
+        heads = np.zeros(len(tails) + 1, dtype=np.int64)
+        heads[1:] = tails
         for at in range(0, len(tails), _PIECE):
             few = slice(at, min(at + _PIECE, len(tails)))
             self.pieces.append(Headers(view, heads[few], tails[few], self._files))

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from memlab.errors import Malformed
 from memlab.procfs import digits
+from memlab.procfs.bytes_view import Bytes, Words, windows
 from memlab.procfs.maps import Header, parse_header
-from memlab.procfs.smaps_stencil import Bytes, Words
 from memlab.procfs.tails import Odd, Tail, Tails
 
 # header: 12-12 perms offset, as addresses of user space are wide on 64 bit
@@ -123,11 +123,6 @@ def _parsed(line: bytes) -> Header:
     if b"\n" in line:
         raise Odd
     return header
-
-
-def windows(view: Bytes, width: int) -> Bytes:
-    """Row i is view[i : i + width]; as numpy's sliding_window_view, without its checks."""
-    return np.ndarray((len(view) - width + 1, width), np.uint8, view, strides=(1, 1))
 
 
 def _slices(view: Bytes, begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[bytes]:

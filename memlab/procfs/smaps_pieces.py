@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from memlab.errors import Malformed
 from memlab.procfs import digits
+from memlab.procfs.bytes_view import Bytes, Words, positions, windows
 from memlab.procfs.maps import Header
-from memlab.procfs.smaps_headers import HEAD, Headers, windows
+from memlab.procfs.smaps_headers import HEAD, Headers
 from memlab.procfs.smaps_lines import read_table
-from memlab.procfs.smaps_stencil import FLAGS_BYTES, MARK, PLACES, Bytes, Stencil, Words
+from memlab.procfs.smaps_stencil import FLAGS_BYTES, MARK, PLACES, Stencil
 from memlab.procfs.tails import Odd
 
 PADDING = 256  # bytes that must be readable behind a piece: windows reach beyond its end
@@ -26,8 +27,6 @@ PADDING = 256  # bytes that must be readable behind a piece: windows reach beyon
 _MARK_WORD = np.frombuffer(MARK, "<u8")[0]
 _BEFORE, _LAST_BYTE = 8, np.uint64(56)  # of the mark a whole word is looked at, with the newline
 _FLAGS_WIDTHS = (40, FLAGS_BYTES)  # 12 flags are many
-# times this, a word of which one byte is 1 has in its last byte which one that is
-_BYTE_NUMBERS = np.uint64(0x0001020304050607)
 
 Numbers = dict[str, NDArray[np.int64] | int]
 
@@ -86,7 +85,7 @@ def _blocks(
     view: Bytes, length: int, stencil: Stencil
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     """Where each header begins, where each VmFlags line begins, and its flags' number."""
-    found = _positions(view, length, ord("V"))
+    found = positions(view, length, ord("V"))
     if not len(found) or found[0] < _BEFORE:
         raise Odd
     for width in _FLAGS_WIDTHS:
@@ -115,19 +114,6 @@ def _marks(view: Bytes, found: NDArray[np.int64], width: int) -> tuple[NDArray[n
     if not are.any():
         raise Odd
     return found[are], window[are]
-
-
-def _positions(view: Bytes, length: int, byte: int) -> NDArray[np.int64]:
-    """Where a rare byte stands: eight at a time are looked at first."""
-    there = view[: length // 8 * 8 + 8] == byte
-    words = there.view("<u8")
-    found = np.flatnonzero(words != 0)
-    bits = words[found]
-    if (bits & (bits - np.uint64(1))).any():
-        positions = np.flatnonzero(there)  # two in one word
-    else:
-        positions = 8 * found + (bits * _BYTE_NUMBERS >> _LAST_BYTE).view(np.int64)
-    return positions[positions < length]
 
 
 @lru_cache

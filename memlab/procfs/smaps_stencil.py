@@ -13,15 +13,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from memlab.procfs.bytes_view import Words
 from memlab.procfs.smaps_lines import FLAGS, LINE, NUMBER, SOMETIMES
 from memlab.procfs.tails import Odd, Tails
 
 MARK = b"VmFlags:"
 PLACES = 8
 FLAGS_BYTES = 120  # 39 flags are more than there are (show_smap_vma_flags)
-
-Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint64]
 
 
 @dataclass

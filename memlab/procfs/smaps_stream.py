@@ -16,10 +16,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from memlab.procfs.bytes_view import Bytes
 from memlab.procfs.smaps_headers import PERMS
 from memlab.procfs.smaps_lines import Table, read_table
 from memlab.procfs.smaps_pieces import PADDING, Piece, end_of_last_block, read_piece
-from memlab.procfs.smaps_stencil import Bytes, Stencil
+from memlab.procfs.smaps_stencil import Stencil
 from memlab.procfs.tails import Odd
 
 _PERMS = np.array(PERMS, dtype=object)
