@@ -38,7 +38,8 @@ def scan(descriptor: int, spans: Sequence[tuple[int, int]], any_of: int, returne
             if count == _MOST_RUNS:  # it was full; walk_end may be stale then
                 low = int(runs[-1, 1])
                 continue
-            resident = int((runs[:count, 1] - runs[:count, 0]).sum())
-            step = min(2 * step, _MOST_STEP) if resident < (until - low) // 4 else _LEAST_STEP
+            if until < high:
+                resident = int((runs[:count, 1] - runs[:count, 0]).sum())
+                step = min(2 * step, _MOST_STEP) if resident < (until - low) // 4 else _LEAST_STEP
             low = until
     return b"".join(found)

@@ -14,7 +14,7 @@ from memlab.procfs import maps
 from memlab.procfs.bytes_view import Bytes, Words, positions
 from memlab.procfs.host import Host
 from memlab.procfs.smaps_headers import PERMS, Headers
-from memlab.procfs.tails import Odd, Tail, Tails
+from memlab.procfs.tails import Odd, Tail
 
 _PIECE = 2048  # lines
 _PADDING = 64  # bytes that Headers may look at behind the last line
@@ -83,7 +83,6 @@ class _Lines:
 
     def __init__(self) -> None:
         self.pieces: list[Headers] = []
-        self._files = Tails()
 
     def take(self, buffer: bytearray, length: int, last: bool) -> int:
         """See Host.pour. Raises Odd."""
@@ -96,7 +95,7 @@ class _Lines:
         heads[1:] = tails
         for at in range(0, len(tails), _PIECE):
             few = slice(at, min(at + _PIECE, len(tails)))
-            self.pieces.append(Headers(view, heads[few], tails[few], self._files))
+            self.pieces.append(Headers(view, heads[few], tails[few]))
         return whole
 
 
@@ -112,7 +111,7 @@ def parse(text: bytes, path: str = "maps") -> MapsTable:
 
 def _from_rows(rows: Sequence[maps.Mapping]) -> MapsTable:
     nothing = np.zeros(len(rows), dtype=np.int64)
-    headers = Headers(np.zeros(_PADDING, dtype=np.uint8), nothing, nothing, Tails())
+    headers = Headers(np.zeros(_PADDING, dtype=np.uint8), nothing, nothing)
     for row, found in enumerate(rows):
         headers.put(row, astuple(found))
     return MapsTable([headers])

@@ -14,6 +14,7 @@ from memlab.procfs.tree import Spans
 
 _ANY_OF = Category.PRESENT | Category.SWAPPED
 _OF_6_7 = _ANY_OF | Category.FILE | Category.PFNZERO | Category.HUGE
+_OF_6_15 = _OF_6_7 | Category.GUARD
 
 
 def read(host: Host, pid: int | str, spans: Spans) -> PageRuns:
@@ -23,7 +24,7 @@ def read(host: Host, pid: int | str, spans: Spans) -> PageRuns:
     """
     path = f"/proc/{pid}/pagemap"
     try:  # GUARD came with 6.15, and a kernel refuses what it does not know
-        found, knows_guards = host.scan(path, spans, _ANY_OF, _OF_6_7 | Category.GUARD), True
+        found, knows_guards = host.scan(path, spans, _ANY_OF, _OF_6_15), True
     except Unsupported:
         found, knows_guards = host.scan(path, spans, _ANY_OF, _OF_6_7), False
     runs = np.frombuffer(found, dtype=np.uint64).reshape(-1, 3)

@@ -9,7 +9,8 @@ from memlab.errors import Malformed
 from memlab.procfs import digits
 from memlab.procfs.bytes_view import Bytes, Words, windows
 from memlab.procfs.maps import Header, parse_header
-from memlab.procfs.tails import Odd, Tail, Tails
+from memlab.procfs.tails import Odd, Tail
+from memlab.procfs.tails import parse as parse_tail
 
 # header: 12-12 perms offset, as addresses of user space are wide on 64 bit
 HEAD = b"000000000000-000000000000 rwxp 00000000 "
@@ -45,7 +46,6 @@ class Headers:
         view: Bytes,
         heads: NDArray[np.int64],
         tails: NDArray[np.int64],
-        files: Tails,
     ) -> None:
         window = windows(view, _WIDTH)[heads]
         around_perms, tail = window.view("<u8")[:, 3], window.view("<u8")[:, 5]
@@ -67,7 +67,7 @@ class Headers:
         self.file: NDArray[np.int32] = np.zeros(len(heads), dtype=np.int32)
         named = (tail != _BARE_WORD) | (tails - heads != _WIDTH + 1)
         named &= usual
-        self._put_named(view, np.flatnonzero(named), heads, tails, files)
+        self._put_named(view, np.flatnonzero(named), heads, tails)
         for row in np.flatnonzero((tails > 0) & ~usual).tolist():
             self.put(row, _parsed(view[int(heads[row]) : int(tails[row]) - 1].tobytes()))
 
@@ -77,14 +77,13 @@ class Headers:
         rows: NDArray[np.int64],
         heads: NDArray[np.int64],
         tails: NDArray[np.int64],
-        files: Tails,
     ) -> None:
         if not len(rows):
             return
         begins = heads[rows] + len(HEAD)
         found = _slices(view, begins, tails[rows] - 1 - begins)
         places = {tail: place for place, tail in enumerate(dict.fromkeys(found), len(self.files))}
-        self.files += map(files.parse, places)
+        self.files += map(parse_tail, places)
         self.file[rows] = np.fromiter(map(places.__getitem__, found), np.int32, len(found))
 
     def put(self, row: int, header: Header) -> None:

@@ -70,7 +70,7 @@ def read_piece(view: Bytes, length: int, stencil: Stencil) -> Piece:
     numbers, plain = _numbers(view, begins, stencil)
     plain &= begins > heads + len(HEAD)
     tails = np.where(plain, begins, 0)
-    headers = Headers(view, heads, tails, stencil.tails)
+    headers = Headers(view, heads, tails)
     if not plain.all():
         columns = {key: np.full(len(heads), column) for key, column in numbers.items()}
         for row in np.flatnonzero(~plain).tolist():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from memlab.procfs.bytes_view import Words
 from memlab.procfs.smaps_lines import FLAGS, LINE, NUMBER, SOMETIMES
-from memlab.procfs.tails import Odd, Tails
+from memlab.procfs.tails import Odd
 
 MARK = b"VmFlags:"
 PLACES = 8
@@ -45,7 +45,6 @@ class Stencil:
     _flag_lines: Words = field(default_factory=lambda: np.zeros((1, FLAGS_BYTES // 8), np.uint64))
     _flag_sums: Words = field(default_factory=lambda: np.zeros(1, dtype=np.uint64))
     _flag_order: NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, dtype=np.int32))
-    tails: Tails = field(default_factory=Tails)
 
     def fits(self, block: bytes) -> bool:
         """Whether a text that begins with this mapping is laid out so."""

@@ -1,10 +1,12 @@
-"""What stands behind the offset in a line of maps or smaps: device, inode and name, each kind once."""
+"""What stands behind the offset in a line of maps or smaps: device, inode and name."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from memlab.procfs.maps import parse_tail
 
-_MOST = 100_000
+_MOST = 1 << 14
 Tail = tuple[str, int, str]
 
 
@@ -12,23 +14,12 @@ class Odd(Exception):
     """This text is not laid out as it should be: only the line reader can say what it is."""
 
 
-class Tails:
-    """Many mappings share a file, and nearly all of the others have none."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, Tail] = {}
-
-    def parse(self, tail: bytes) -> Tail:
-        """(device, inode, name); raises Odd."""
-        known = self._known.get(tail)
-        if known is None:
-            if b"\n" in tail:
-                raise Odd
-            try:
-                known = parse_tail(tail.decode(errors="surrogateescape"))
-            except ValueError:
-                raise Odd from None
-            if len(self._known) > _MOST:
-                self._known.clear()
-            self._known[tail] = known
-        return known
+@lru_cache(_MOST)
+def parse(tail: bytes) -> Tail:
+    """(device, inode, name); raises Odd. Many mappings, and processes, share a file."""
+    if b"\n" in tail:
+        raise Odd
+    try:
+        return parse_tail(tail.decode(errors="surrogateescape"))
+    except ValueError:
+        raise Odd from None
