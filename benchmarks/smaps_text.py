@@ -53,6 +53,8 @@ def _of(
             yield told(
                 f"smaps, {name}", where, f"{ratio:.3g} × floor; {gain:.3g} × faster than psutil"
             )
+    beyond = (took["cold"] - floor) * 1e3
+    yield told("smaps, cold, beyond the floor", where, f"{beyond:.3g} ms")
     yield told("smaps, psutil", where, f"{took['psutil'] / floor:.3g} × floor")
     if "pmap" in took:
         yield told("smaps, pmap -x", where, f"{took['pmap'] / floor:.3g} × floor")

@@ -20,6 +20,18 @@ def lines() -> Iterator[Line]:
         helped.append(_wall("-m", "memlab.cli.main", "--help"))
     beyond = (statistics.median(helped) - statistics.median(bare)) * 1e3
     yield at_most("memlab --help", "beyond `python -c pass`, wall", beyond, 60, "ms")
+    yield at_most("memlab --help", "modules of numpy it imports", _of_numpy(), 0, "modules")
+
+
+def _of_numpy() -> int:
+    code = (
+        "import sys, runpy; sys.argv = ['memlab', '--help']\n"
+        "try: runpy.run_module('memlab.cli.main', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print(sum(name.partition('.')[0] == 'numpy' for name in sys.modules), file=sys.stderr)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(found.stderr.split()[-1])
 
 
 def _wall(*arguments: str) -> float:
