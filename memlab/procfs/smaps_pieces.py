@@ -69,9 +69,10 @@ def read_piece(view: Bytes, length: int, stencil: Stencil) -> Piece:
     begins = marks - stencil.length
     numbers, plain = _numbers(view, begins, stencil)
     plain &= begins > heads + len(HEAD)
-    tails = np.where(plain, begins, 0)
-    headers = Headers(view, heads, tails)
-    if not plain.all():
+    if plain.all():
+        headers = Headers(view, heads, begins)
+    else:
+        headers = Headers(view, heads, np.where(plain, begins, 0))
         columns = {key: np.full(len(heads), column) for key, column in numbers.items()}
         for row in np.flatnonzero(~plain).tolist():
             stop = int(heads[row + 1]) if row + 1 < len(heads) else length
@@ -129,7 +130,7 @@ def _numbers(
     """The numbers, and which mappings fit the stencil (the others' numbers mean nothing)."""
     width = 8 * len(stencil.image)
     fits = begins > 0
-    images = windows(view, width)[np.where(fits, begins - 1, 0)].view("<u8")
+    images = windows(view, width)[np.maximum(begins - 1, 0)].view("<u8")
     differs = _differs(images, stencil)
     if (differs & stencil.fixed).any():
         fits &= ~((images ^ stencil.image) & stencil.fixed).any(axis=1)

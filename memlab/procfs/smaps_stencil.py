@@ -8,7 +8,7 @@ files.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,14 @@ class Stencil:
         image = block[first : first + 8 * len(self.image)]
         if len(image) != 8 * len(self.image):
             return False
-        return not ((np.frombuffer(image, "<u8") ^ self.image) & self.fixed).any()
+        # whole numbers, as one look is not worth three calls of numpy
+        mask, same = self._fixed_bits
+        return int.from_bytes(image, "little") & mask == same
+
+    @cached_property
+    def _fixed_bits(self) -> tuple[int, int]:
+        mask = int.from_bytes(self.fixed.tobytes(), "little")
+        return mask, int.from_bytes(self.image.tobytes(), "little") & mask
 
     @classmethod
     def learn(cls, block: bytes) -> Stencil:
