@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import count
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,9 +85,9 @@ class Headers:
             return
         begins = heads[rows] + len(HEAD)
         found = _slices(view, begins, tails[rows] - 1 - begins)
-        places = {tail: place for place, tail in enumerate(dict.fromkeys(found), len(self.files))}
-        self.files += map(parse_tail, places)
+        places = defaultdict[bytes, int](count(len(self.files)).__next__)  # as they come
         self.file[rows] = np.fromiter(map(places.__getitem__, found), np.int32, len(found))
+        self.files += map(parse_tail, places)
 
     def put(self, row: int, header: Header) -> None:
         """One header that another reader has read."""
