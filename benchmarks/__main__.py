@@ -75,7 +75,7 @@ numpy more than on the kernel's own work.
 - *smaps, cold*: what is beyond the floor has a fixed part, which the lines of 50 mappings show: some 150 small steps of
   numpy, each at a microsecond or two because the kernel's text has just emptied the caches. To it comes for each
   mapping a tenth of what the kernel takes. At 1,000 mappings the two parts are alike, and that is why the ratio is near
-  its goal there: it was measured at 1.19 with a load of 1, and at 1.21 to 1.34 with a load of 4 on two cores.
+  its goal there: it was measured at 1.19 to 1.23 with a load of 1 to 2, and at 1.21 to 1.35 with one of 4 to 6.
 - *growth*: "not looked at" is what the kernel takes to write maps and to walk the pages, with nothing parsed. What it
   leaves of 0.35 × the floor is for all the rest: at 1,000 mappings the fixed steps count as above, and at 60,000 the
   kernel takes longer for each mapping, so that some 0.045 × the floor, 130 ns a mapping, are left.
