@@ -56,6 +56,26 @@ def ledger_figure(
     return figure
 
 
+def steps_figure(recordings: Mapping[str, Recording], name: str, title: str = "") -> go.Figure:
+    """One field of several leakers that were moved by count, over the units made, each from 0, in MiB."""
+    figure = _figure(title, "growth, MiB")
+    for (label, recording), colour in zip(
+        recordings.items(), _colours(len(recordings)), strict=True
+    ):
+        made = [
+            sample.events[-1]["count"] if sample.events else None for sample in recording.samples
+        ]
+        first = made[1] - (made[2] - made[1]) if len(made) > 2 else 0
+        series = recording.series(name)
+        figure.add_scatter(
+            x=[first if count is None else count for count in made],
+            y=(series.values - series.values[0]) / MIB, name=label,
+            mode="lines+markers", line={"color": colour},
+        )  # fmt: skip
+    figure.update_layout(xaxis_title="units made")
+    return figure
+
+
 def types_bars(*samples: Sample, labels: Sequence[str] = (), title: str = "") -> go.Figure:
     """The four types of one process, or of several side by side: resident plus swapped, in MiB."""
     figure = _figure(title or "The four memory types", "MiB, resident and swapped")
@@ -90,6 +110,27 @@ def machine_figure(
         sizes = [one.get(part, 0) / MIB for one in parts]
         figure.add_bar(x=names, y=sizes, name=part, marker_color=colour)
     figure.update_layout(barmode="stack", xaxis_title=None)
+    return figure
+
+
+def places_figure(
+    rows: Mapping[str, Mapping[str, tuple[float, str]]], title: str = ""
+) -> go.Figure:
+    """A table in colour: for each row, what each place shows as (share from 0 to 1, text)."""
+    places = list(next(iter(rows.values()), {}))
+    names = list(rows)[::-1]
+    cells = [[rows[name][place] for place in places] for name in names]
+    figure = _figure(title, None)
+    warm = TYPE_COLOURS[MemoryType.PRIVATE_ANONYMOUS]
+    figure.add_heatmap(
+        x=places, y=names, z=[[share for share, _ in row] for row in cells],
+        text=[[text for _, text in row] for row in cells], texttemplate="%{text}",
+        zmin=0, zmax=1, colorscale=[[0, "rgba(128,128,128,.08)"], [1, warm]], showscale=False,
+        xgap=2, ygap=2, hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(height=90 + 28 * len(names), xaxis_title=None, margin_b=20, margin_l=170)
+    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_yaxes(showgrid=False)
     return figure
 
 
