@@ -62,13 +62,11 @@ def steps_figure(recordings: Mapping[str, Recording], name: str, title: str = ""
     for (label, recording), colour in zip(
         recordings.items(), _colours(len(recordings)), strict=True
     ):
-        made = [
-            sample.events[-1]["count"] if sample.events else None for sample in recording.samples
-        ]
-        first = made[1] - (made[2] - made[1]) if len(made) > 2 else 0
+        made = [int(sample.events[-1]["count"]) for sample in recording.samples[1:]]
+        first = made[0] - (made[1] - made[0]) if len(made) > 1 else 0
         series = recording.series(name)
         figure.add_scatter(
-            x=[first if count is None else count for count in made],
+            x=[first, *made],
             y=(series.values - series.values[0]) / MIB, name=label,
             mode="lines+markers", line={"color": colour},
         )  # fmt: skip
