@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from memlab.model.memory import FOUR_TYPES, MemoryType
-from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS
+from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS, VERDICT_COLOURS
 from memlab.procfs.page_runs import Category
 from memlab.units import KIB, MIB, format_bytes
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from memlab.model.diagnosis import Diagnosis
     from memlab.model.machine import MachineLedger
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
@@ -56,21 +58,49 @@ def ledger_figure(
     return figure
 
 
-def steps_figure(recordings: Mapping[str, Recording], name: str, title: str = "") -> go.Figure:
-    """One field of several leakers that were moved by count, over the units made, each from 0, in MiB."""
+def steps_figure(
+    recordings: Mapping[str, Recording], name: str, title: str = "", first: int | None = None
+) -> go.Figure:
+    """One field of leakers that were moved by count, each from 0, over the looks taken, in MiB.
+
+    With `first` only so many looks are drawn.
+    """
     figure = _figure(title, "growth, MiB")
     for (label, recording), colour in zip(
         recordings.items(), _colours(len(recordings)), strict=True
     ):
-        made = [int(sample.events[-1]["count"]) for sample in recording.samples[1:]]
-        first = made[0] - (made[1] - made[0]) if len(made) > 1 else 0
-        series = recording.series(name)
+        values = recording.series(name).values[:first]
         figure.add_scatter(
-            x=[first, *made],
-            y=(series.values - series.values[0]) / MIB, name=label,
+            x=list(range(len(values))), y=(values - values[0]) / MIB, name=label,
             mode="lines+markers", line={"color": colour},
         )  # fmt: skip
-    figure.update_layout(xaxis_title="units made")
+    figure.update_layout(xaxis_title="looks, each after as many events as the one before")
+    return figure
+
+
+def verdicts_figure(
+    rows: Mapping[str, Sequence[tuple[float, Diagnosis]]], title: str = ""
+) -> go.Figure:
+    """What was said of each by when: a row of colours over the seconds watched (diagnose.over_time)."""
+    figure = _figure(title, None)
+    for verdict, colour in VERDICT_COLOURS.items():
+        said = [
+            (name, begin, end - begin, diagnosis.why)
+            for name, steps in rows.items()
+            for (begin, _), (end, diagnosis) in pairwise([(0.0, None), *steps])
+            if diagnosis is not None and diagnosis.verdict is verdict
+        ]
+        figure.add_bar(
+            orientation="h", name=verdict.value, marker_color=colour, marker_line_width=0,
+            y=[name for name, *_ in said], base=[begin for _, begin, *_ in said],
+            x=[seconds for *_, seconds, _ in said], customdata=[why for *_, why in said],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(
+        barmode="overlay", bargap=0.25, height=130 + 28 * len(rows), margin_l=130, margin_b=70,
+        xaxis_title="seconds watched", legend_y=1.18, legend_yanchor="top",
+    )  # fmt: skip
+    figure.update_yaxes(categoryorder="array", categoryarray=list(rows)[::-1], showgrid=False)
     return figure
 
 
