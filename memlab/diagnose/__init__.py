@@ -1,5 +1,6 @@
 """Recording -> Diagnosis: pure functions, no I/O, and never a look at the ground truth."""
 
 from memlab.diagnose.judge import diagnose, step
+from memlab.diagnose.over_time import over_time
 
-__all__ = ["diagnose", "step"]
+__all__ = ["diagnose", "over_time", "step"]

@@ -74,20 +74,40 @@ def account(
     run: Experiment, before: dict[str, int], said_before: Event, after: dict[str, int], said: Event
 ) -> list[Entry]:
     """The account between two readings, each with the ledger line of its moment."""
-    moved = {name: said[f"{name}_bytes"] - said_before[f"{name}_bytes"] for name in _SAID}
     units = said["leaked_units"] - said_before["leaked_units"]
     return [
         Entry(
             meter,
-            sum(moved[term] if isinstance(term, str) else term * units for term in terms),
+            expected(run.leaker, meter, said) - expected(run.leaker, meter, said_before),
             after[meter] - before[meter],
             bound(run.leaker, run.lang, meter, units),
         )
-        for meter, terms in run.leaker.moves.items()
+        for meter in run.leaker.moves
     ]
 
 
-_SAID = ("leaked", "touched")
+_OF_LOOKALIKES = {
+    "resident": "private anonymous bytes",
+    "virtual": "stat vsize",
+    "swap-backed": "fd st_blocks",
+    "kernel": "cgroup usage",
+    "count": "cgroup usage",
+}
+
+
+def expected(leaker: Leaker, meter: str, said: Event) -> int:
+    """By how much a meter must have moved since the start, by what the leaker says: bytes or units."""
+    moved = {"leaked": said["leaked_bytes"], "touched": said["touched_bytes"]}
+    return sum(
+        moved[term] if isinstance(term, str) else term * said["leaked_units"]
+        for term in leaker.moves.get(meter, ())
+    )
+
+
+def foremost(leaker: Leaker) -> str:
+    """The meter to watch it by: the first that counts what leaks; of a look-alike, what it holds."""
+    counting = [meter for meter in leaker.moves if (meter in COUNTS) == leaker.is_counted]
+    return next(iter([*counting, *leaker.moves]), _OF_LOOKALIKES[leaker.basis])
 
 
 def bound(leaker: Leaker, lang: str, meter: str, units: int) -> int:

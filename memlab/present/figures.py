@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from memlab.model.memory import FOUR_TYPES, MemoryType
-from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS
+from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS, VERDICT_COLOURS
 from memlab.procfs.page_runs import Category
 from memlab.units import KIB, MIB, format_bytes
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from memlab.model.diagnosis import Diagnosis
     from memlab.model.machine import MachineLedger
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
@@ -56,6 +58,52 @@ def ledger_figure(
     return figure
 
 
+def steps_figure(
+    recordings: Mapping[str, Recording], name: str, title: str = "", first: int | None = None
+) -> go.Figure:
+    """One field of leakers that were moved by count, each from 0, over the looks taken, in MiB.
+
+    With `first` only so many looks are drawn.
+    """
+    figure = _figure(title, "growth, MiB")
+    for (label, recording), colour in zip(
+        recordings.items(), _colours(len(recordings)), strict=True
+    ):
+        values = recording.series(name).values[:first]
+        figure.add_scatter(
+            x=list(range(len(values))), y=(values - values[0]) / MIB, name=label,
+            mode="lines+markers", line={"color": colour},
+        )  # fmt: skip
+    figure.update_layout(xaxis_title="looks, each after as many events as the one before")
+    return figure
+
+
+def verdicts_figure(
+    rows: Mapping[str, Sequence[tuple[float, Diagnosis]]], title: str = ""
+) -> go.Figure:
+    """What was said of each by when: a row of colours over the seconds watched (diagnose.over_time)."""
+    figure = _figure(title, None)
+    for verdict, colour in VERDICT_COLOURS.items():
+        said = [
+            (name, begin, end - begin, diagnosis.why)
+            for name, steps in rows.items()
+            for (begin, _), (end, diagnosis) in pairwise([(0.0, None), *steps])
+            if diagnosis is not None and diagnosis.verdict is verdict
+        ]
+        figure.add_bar(
+            orientation="h", name=verdict.value, marker_color=colour, marker_line_width=0,
+            y=[name for name, *_ in said], base=[begin for _, begin, *_ in said],
+            x=[seconds for *_, seconds, _ in said], customdata=[why for *_, why in said],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(
+        barmode="overlay", bargap=0.25, height=130 + 28 * len(rows), margin_l=130, margin_b=70,
+        xaxis_title="seconds watched", legend_y=1.18, legend_yanchor="top",
+    )  # fmt: skip
+    figure.update_yaxes(categoryorder="array", categoryarray=list(rows)[::-1], showgrid=False)
+    return figure
+
+
 def types_bars(*samples: Sample, labels: Sequence[str] = (), title: str = "") -> go.Figure:
     """The four types of one process, or of several side by side: resident plus swapped, in MiB."""
     figure = _figure(title or "The four memory types", "MiB, resident and swapped")
@@ -90,6 +138,27 @@ def machine_figure(
         sizes = [one.get(part, 0) / MIB for one in parts]
         figure.add_bar(x=names, y=sizes, name=part, marker_color=colour)
     figure.update_layout(barmode="stack", xaxis_title=None)
+    return figure
+
+
+def places_figure(
+    rows: Mapping[str, Mapping[str, tuple[float, str]]], title: str = ""
+) -> go.Figure:
+    """A table in colour: for each row, what each place shows as (share from 0 to 1, text)."""
+    places = list(next(iter(rows.values()), {}))
+    names = list(rows)[::-1]
+    cells = [[rows[name][place] for place in places] for name in names]
+    figure = _figure(title, None)
+    warm = TYPE_COLOURS[MemoryType.PRIVATE_ANONYMOUS]
+    figure.add_heatmap(
+        x=places, y=names, z=[[share for share, _ in row] for row in cells],
+        text=[[text for _, text in row] for row in cells], texttemplate="%{text}",
+        zmin=0, zmax=1, colorscale=[[0, "rgba(128,128,128,.08)"], [1, warm]], showscale=False,
+        xgap=2, ygap=2, hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(height=90 + 28 * len(names), xaxis_title=None, margin_b=20, margin_l=170)
+    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_yaxes(showgrid=False)
     return figure
 
 

@@ -1,6 +1,7 @@
 """What a notebook shows live: charts over a recorder, and the lab. The only importer of ipywidgets."""
 
 from memlab.widgets.charts import MappingsChart, MeminfoChart, PidstatChart, TypesChart
+from memlab.widgets.dial import Dial
 from memlab.widgets.lab_panel import Lab
 from memlab.widgets.live_chart import LiveChart
 from memlab.widgets.predict import Predict
@@ -9,6 +10,7 @@ from memlab.widgets.traces import TraceSpec
 from memlab.widgets.verdict import VerdictView
 
 __all__ = [
+    "Dial",
     "Lab",
     "LiveChart",
     "MappingsChart",

@@ -74,6 +74,10 @@ class LiveChart(anywidget.AnyWidget):
         """The line above the chart."""
         return str(self._chart["title"])
 
+    def retitle(self, title: str) -> None:
+        """Another line above the chart."""
+        self._chart = {**self._chart, "title": title}
+
     @property
     def traces(self) -> tuple[TraceSpec, ...]:
         """The lines that are shown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ class Run:
     """Starts a leaker paused, looks at it once, and lets it go: the charts begin before the leak.
 
     Raises what `experiment.start` raises; nothing is left running then. `at_end` is called
-    when the leaker has ended, however it did.
+    when the leaker has ended, however it did, `before` while it is still paused. `began` is
+    when it was let go (monotonic seconds).
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Run:
         lang: str,
         shows: Sequence[Show],
         at_end: Callable[[], None] | None = None,
+        before: Callable[[experiment.Experiment], None] | None = None,
         **options: Any,
     ) -> None:
         self._seen = threading.Event()
@@ -39,7 +42,10 @@ class Run:
             self._follower = Follower(self.recorder, shows, at_end)
             if not self._seen.wait(FIRST_SAMPLE_SECONDS):
                 raise Unsupported(f"process {self.experiment.pid} could not be read")
+            if before is not None:
+                before(self.experiment)
             self.experiment.resume()
+            self.began = time.monotonic()
         except BaseException:
             self.stop()
             raise

@@ -1,0 +1,27 @@
+"""What would have been said sooner: the verdicts over the beginnings of a recording."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from memlab.diagnose.judge import diagnose
+from memlab.model.diagnosis import Diagnosis
+from memlab.model.recording import Recording
+
+
+def over_time(recording: Recording, every: float = 1.0) -> list[tuple[float, Diagnosis]]:
+    """The diagnosis of the first `every` seconds, of twice that, and so on to the end: (seconds, it).
+
+    An empty recording has none. Raises ValueError where `every` is not above zero.
+    """
+    if not every > 0:
+        raise ValueError(f"every {every} seconds: write a number above zero")
+    if not recording.samples:
+        return []
+    start = recording.samples[0].monotonic
+    said = []
+    for step in range(1, math.ceil(recording.seconds / every) + 1):
+        seen = [sample for sample in recording.samples if sample.monotonic - start <= step * every]
+        said.append((step * every, diagnose(replace(recording, samples=tuple(seen)))))
+    return said

@@ -1,0 +1,96 @@
+"""The dial without a browser: its account, its line, its dials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from memlab.errors import Unsupported
+from memlab.lab import meters
+from memlab.lab.registry import leakers
+from memlab.units import MIB
+from memlab.widgets import Dial
+from memlab.widgets.controls import FIRST, Controls, groups
+from memlab.widgets.dial import SAID, SEEN
+from tests.waiting import until
+
+pytestmark = [pytest.mark.live, pytest.mark.needs("gcc")]
+
+
+@pytest.fixture
+def dial() -> Iterator[Dial]:
+    dial = Dial("heap", "anonymous-cache", "fd-pipes", "warm-up")
+    yield dial
+    dial.close()
+
+
+def last(dial: Dial, name: str) -> float:
+    values = dial.chart.values(name)[1]
+    return float(values[-1]) if len(values) else 0.0
+
+
+def test_the_line_lights_up_and_both_accounts_rise(dial: Dial) -> None:
+    dial.controls.rate.value = "8MiB/s"
+    dial.start()
+    until(lambda: min(last(dial, SAID), last(dial, SEEN)) > 4 * MIB)
+    until(lambda: dial.source._lit.get("line"))
+    assert "LEAKS_HERE" in leakers()["heap"].source("c").splitlines()[dial.source._lit["line"] - 1]
+    assert dial.chart.values(SAID)[1][0] == dial.chart.values(SEEN)[1][0] == 0
+
+
+def test_another_leaker_brings_its_source_its_account_and_its_dials(dial: Dial) -> None:
+    dial.controls.choose("fd-pipes", "python")
+    assert "fd_pipes.py" in dial.source.value
+    assert [trace.unit for trace in dial.chart.traces] == ["count", "count"]
+    dial.controls.shape.touch.value = 0.5
+    assert dial.controls.options()["touch"] is None, "a pipe has no bytes to touch"
+    dial.start()
+    until(lambda: last(dial, SEEN) >= 4)
+    assert last(dial, SEEN) % 2 == 0
+
+
+def test_a_look_alike_says_that_it_leaks_nothing_while_it_grows(dial: Dial) -> None:
+    dial.controls.choose("warm-up")
+    dial.controls.rate.value = "8MiB/s"
+    assert dial.controls.kind.disabled
+    dial.start()
+    until(lambda: last(dial, SEEN) > 4 * MIB)
+    assert set(dial.chart.values(SAID)[1]) == {0.0}
+
+
+def test_the_dials_reach_the_leaker(dial: Dial) -> None:
+    dial.controls.shape.touch.value = 0.25
+    dial.controls.shape.profile.value = "step"
+    dial.controls.shape.period.value = 0.5
+    dial.controls.rate.value = "8/s"
+    dial.start()
+    assert dial.run is not None and dial.run.experiment.ready is not None
+    assert dial.run.experiment.ready["touched_bytes_per_chunk"] == 16 * 1024
+    until(lambda: last(dial, SEEN) > 0)
+    ledger = dial.run.experiment.ledger[-1]
+    assert ledger["touched_bytes"] * 4 == ledger["leaked_bytes"]
+
+
+def test_what_makes_no_sense_is_one_line(dial: Dial) -> None:
+    dial.controls.choose("warm-up")
+    dial.controls.shape.profile.value = "sawtooth-with-drift"
+    dial.controls.start.click()
+    until(lambda: "leaks nothing that could drift" in dial._error.value)
+    assert dial.run is None
+
+
+def test_an_unknown_leaker_is_refused_by_name() -> None:
+    with pytest.raises(Unsupported, match="no leaker is called 'heaps'"):
+        Dial("heaps")
+
+
+def test_each_leaker_is_in_one_group_beside_the_first_four() -> None:
+    named = [name for label, of in groups().items() if label != "the first four" for name in of]
+    assert sorted(named) == sorted(leakers())
+    assert tuple(groups()["the first four"]) == FIRST
+    for name in leakers():
+        controls = Controls()
+        controls.choose(name)
+        assert controls.leaker.value == name
+        assert meters.foremost(leakers()[name]) in meters.METERS
