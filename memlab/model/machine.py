@@ -146,9 +146,14 @@ def _free(m: Meminfo, zoneinfo: Zoneinfo | None) -> list[Line]:
     """Two places where free pages lie."""
     lines = [Line("free", m.mem_free, "MemFree")]
     if zoneinfo is not None:
-        pages = sum(cpu.get("count", 0) for zone in zoneinfo.zones for cpu in zone.per_cpu)
-        lines.append(Line("free, on lists of the CPUs", pages * PAGE_BYTES, "zoneinfo pagesets"))
+        lines.append(Line("free, on lists of the CPUs", on_lists(zoneinfo), "zoneinfo pagesets"))
     return lines
+
+
+def on_lists(zoneinfo: Zoneinfo) -> int:
+    """Bytes of free pages that each CPU keeps at hand (mm/page_alloc.c, per_cpu_pages)."""
+    pages = sum(cpu.get("count", 0) for zone in zoneinfo.zones for cpu in zone.per_cpu)
+    return pages * PAGE_BYTES
 
 
 def _users(m: Meminfo, processes: ProcessTotals | None) -> list[Line]:
@@ -187,7 +192,7 @@ def _kernel(m: Meminfo, vmstat: Vmstat | None) -> list[Line]:
         Line("other reclaimable", _minus(m.k_reclaimable, m.s_reclaimable), "KReclaimable - SReclaimable"),
         Line("page tables", _plus(m.page_tables, m.sec_page_tables), "PageTables + SecPageTables"),
         Line("kernel stacks", m.kernel_stack, "KernelStack"),
-        Line("vmalloc, without stacks", _vmalloc(m), "VmallocUsed - KernelStack"),
+        Line("vmalloc, without stacks", vmalloc(m), "VmallocUsed - KernelStack"),
         Line("per CPU", m.percpu, "Percpu"),
         Line("huge pages set aside", _hugetlb(m), "Hugetlb"),
         Line("compressed swap", _compressed(m, vmstat), "nr_zspages or Zswap"),
@@ -197,8 +202,11 @@ def _kernel(m: Meminfo, vmstat: Vmstat | None) -> list[Line]:
     ]  # fmt: skip
 
 
-def _vmalloc(m: Meminfo) -> int | None:
-    """None where VmallocUsed counts addresses, device memory too: VmallocChunk is 0 since it does not (4.4)."""
+def vmalloc(m: Meminfo) -> int | None:
+    """What vmalloc holds beside stacks.
+
+    None where VmallocUsed counts addresses, device memory too: VmallocChunk is 0 since it does not (4.4).
+    """
     if m.vmalloc_used is None or m.vmalloc_chunk:
         return None
     return max(m.vmalloc_used - (m.kernel_stack or 0), 0)

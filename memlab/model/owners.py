@@ -35,6 +35,9 @@ class ObjectKind(StrEnum):
     INTERNAL = "kernel object"
 
 
+_PLURALS = {ObjectKind.SHARED_ANONYMOUS: "shared anonymous mappings"}
+
+
 class State(StrEnum):
     """Who keeps it: a name alone, a holder, or a holder alone (deleted)."""
 
@@ -188,7 +191,14 @@ class Owners:
             mine = [thing for thing in self.objects if thing.kind is kind]
             states = [(s, sum(o.bytes for o in mine if o.state is s)) for s in State]
             parts = tuple(Line(state.value, size) for state, size in states)
-            found.append(Line(f"{kind}s ({len(mine)})", sum(o.bytes for o in mine), "", parts))
+            found.append(
+                Line(
+                    f"{_PLURALS.get(kind, f'{kind}s')} ({len(mine)})",
+                    sum(o.bytes for o in mine),
+                    "",
+                    parts,
+                )
+            )
         parts = tuple(Line(place, size) for place, size in self.unseen.items())
         whole = sum(self.unseen.values())
         return (*found, Line("in tmpfs, file not seen", whole, "statvfs - files", parts))

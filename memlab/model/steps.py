@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.group import charges
+from memlab.model.machine import on_lists, vmalloc
 from memlab.model.memory import MemoryType, RegionKind
 from memlab.model.readings import need_meminfo, need_regions, need_smaps, need_status, told
 from memlab.model.sample import Sample
-from memlab.procfs import cpus
+from memlab.procfs import cpus, zoneinfo
 from memlab.units import KIB, PAGE_BYTES
 
 
@@ -213,6 +214,14 @@ def _charged(sample: Sample) -> tuple[list[Term], str]:
     )
 
 
+def _on_lists(sample: Sample) -> int:
+    """0 where zoneinfo was not read: they are in the residual then."""
+    try:
+        return on_lists(zoneinfo.read(sample.host))
+    except (Denied, Gone, Unsupported):
+        return 0
+
+
 @_step("status.parts", "free.used")
 def _machine(sample: Sample) -> tuple[list[Term], str]:
     words, machine = need_status(sample), need_meminfo(sample)
@@ -233,10 +242,12 @@ def _machine(sample: Sample) -> tuple[list[Term], str]:
         Term("page tables", machine.page_tables or 0, "meminfo PageTables"),
         Term("page tables of virtual machines", machine.sec_page_tables or 0, "meminfo SecPageTables"),
         Term("kernel stacks", machine.kernel_stack or 0, "meminfo KernelStack"),
+        Term("vmalloc, without stacks", vmalloc(machine) or 0, "meminfo VmallocUsed - KernelStack"),
         Term("per-CPU memory of the kernel", machine.percpu or 0, "meminfo Percpu"),
         Term("the pool of huge pages", huge, "meminfo Hugetlb"),
         Term("free or cached, but held back by MemAvailable", kept,
              "meminfo MemFree + Active(file) + Inactive(file) + KReclaimable - MemAvailable"),
+        Term("free, on lists of the CPUs: MemFree does not count them", _on_lists(sample), "zoneinfo pagesets"),
     ]  # fmt: skip
     return terms, (
         "pages that no line of meminfo counts: direct allocations of drivers and the kernel,"

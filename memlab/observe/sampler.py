@@ -208,6 +208,7 @@ class Sampler:
         if f"/proc/{self.pid}/smaps" in tee.texts.files:
             self._allowed(lambda: tee.read(f"/proc/{self.pid}/smaps_rollup"))
         self._allowed(lambda: tee.read(cpus.ONLINE))
+        self._allowed(lambda: tee.read("/proc/zoneinfo"))
         self._allowed(lambda: self._look_at_group(tee))
 
     def _look_at_group(self, tee: Tee) -> None:

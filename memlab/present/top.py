@@ -5,15 +5,22 @@ from __future__ import annotations
 from memlab.model.top import FIELDS, Row, Top
 from memlab.units import KIB
 
-_WIDTHS = {name: max(len(field), 7) + 2 for name, (_, field) in FIELDS.items()}
+_LEAST = 7  # digits
 
 
 def top_text(found: Top) -> str:
     """The rows under their columns, files and fields; what is not shown, and what not to believe."""
+    cells = [_cells(one, found.mem_total) for one in found.rows]
+    widths = {
+        name: max(_LEAST, len(name), len(field), *(len(row[name]) for row in cells), 0) + 2
+        for name, (_, field) in FIELDS.items()
+    }
     heads = zip(*((name, *field) for name, field in FIELDS.items()), strict=True)
-    names, files, fields = ("".join(map(str.rjust, head, _WIDTHS.values())) for head in heads)
+    names, files, fields = ("".join(map(str.rjust, head, widths.values())) for head in heads)
     lines = [f"{'PID':>8}{names}  COMMAND", f"{'/proc/…/':>8}{files}", f"{'':>8}{fields}"]
-    lines += [_line(one, found.mem_total) for one in found.rows]
+    for one, row in zip(found.rows, cells, strict=True):
+        sizes = "".join(row[name].rjust(width) for name, width in widths.items())
+        lines.append(f"{one.pid:>8}{sizes}  {one.comm}")
     if found.others:
         lines.append(f"and {found.others} more with less; --top N lists more")
     lines.append("")
@@ -24,13 +31,12 @@ def top_text(found: Top) -> str:
     return "\n".join(lines)
 
 
-def _line(one: Row, mem_total: int) -> str:
-    swap, used = ("-" if size is None else size // KIB for size in (one.swap, one.used))
-    cells = {
+def _cells(one: Row, mem_total: int) -> dict[str, str]:
+    swap, used = ("-" if size is None else str(size // KIB) for size in (one.swap, one.used))
+    sizes = {
         "VIRT": one.virt // KIB, "RES": one.res // KIB, "CODE": one.code // KIB,
         "DATA": one.data // KIB, "SHR": one.shr // KIB, "nMaj": one.major_faults,
         "nDRT": one.dt // KIB, "SWAP": swap, "USED": used,
         "%MEM": f"{100 * one.res / mem_total:.1f}",
     }  # fmt: skip
-    row = "".join(str(cell).rjust(_WIDTHS[name]) for name, cell in cells.items())
-    return f"{one.pid:>8}{row}  {one.comm}"
+    return {name: str(size) for name, size in sizes.items()}
