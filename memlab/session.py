@@ -14,6 +14,18 @@ from memlab.observe.live import DEFAULT_INTERVAL, Window, watch, watch_family
 from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
 
 
+class CostMeter:
+    """What a command that goes on has taken so far: all CPU time of this program, whatever it did."""
+
+    def __init__(self) -> None:
+        self._began, self._cpu = time.monotonic(), time.process_time()
+
+    def cost(self, instants: int) -> Cost:
+        """From the start until now, for so many instants."""
+        spent, lasted = time.process_time() - self._cpu, time.monotonic() - self._began
+        return Cost(round(spent, 4), round(spent / max(lasted, 1e-3), 5), instants)
+
+
 def watch_and_diagnose(
     pid: int,
     seconds: float = 15.0,

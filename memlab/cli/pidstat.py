@@ -2,6 +2,7 @@
 
 Sizes are kB; rates are over the time that was really measured. Without INTERVAL one report over
 the whole life of the process (pidstat itself divides by the uptime of the machine).
+What the looking cost stands in the last line.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ def run(args: argparse.Namespace) -> int:
     from memlab.observe.live import watch
     from memlab.observe.sampler import Sampler
     from memlab.present.pidstat import HEADER, pidstat_line
+    from memlab.present.text import cost_text
     from memlab.procfs import meminfo
     from memlab.procfs.host import Host
+    from memlab.session import CostMeter
 
     sampler = Sampler(args.pid)
     total = meminfo.read(Host()).mem_total
@@ -41,14 +44,18 @@ def run(args: argparse.Namespace) -> int:
         print(pidstat_line(since_start(now, uptime, ticks, total), _clock(now.wall)))
         return 0
     seconds = None if args.count is None else args.count * args.interval
-    before, lines = None, 0
-    for sample in watch(
+    before, lines, meter = None, 0, CostMeter()
+    samples = watch(
         sampler, interval=args.interval, seconds=seconds, judge=lambda _looked, _now: Need.GO_ON
-    ):
-        if before is not None:
-            print(pidstat_line(between(before, sample, total), _clock(sample.wall)), flush=True)
-            lines += 1
-        before = sample
+    )
+    try:
+        for sample in samples:
+            if before is not None:
+                print(pidstat_line(between(before, sample, total), _clock(sample.wall)), flush=True)
+                lines += 1
+            before = sample
+    finally:  # Ctrl-C is the usual end
+        print(f"# {cost_text(meter.cost(lines + 1))}", flush=True)
     if args.count is None or lines < args.count:
         print(f"memlab pidstat: process {args.pid} ({sampler.comm}) has ended", file=sys.stderr)
     return 0

@@ -43,11 +43,13 @@ def run(args: argparse.Namespace) -> int:
     from memlab.observe.family import Family
     from memlab.observe.live import watch, watch_family
     from memlab.observe.sampler import Sampler
+    from memlab.present.text import cost_text
+    from memlab.session import CostMeter
 
     path = args.output or f"memlab-{args.pid}-{time.strftime('%Y%m%d-%H%M%S')}.tar.gz"
     bounds = {"budget": args.budget, "stall": args.stall}
     how = {"interval": args.interval, "seconds": args.seconds, "judge": step}
-    files = _Files(path, args)
+    files, meter = _Files(path, args), CostMeter()
     samples: Iterator[tuple[Sampler, Sample]]
     if args.children:
         samples = watch_family(Family(args.pid, **bounds), **how)
@@ -61,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         pass  # the usual way to end a recording
     finally:
         files.close()
+        print(cost_text(meter.cost(files.instants)))
     return 0
 
 
@@ -79,6 +82,11 @@ class _Files:
             self._open[sampler.pid] = _File(path, sampler, self._args)
         self._open[sampler.pid].add(sample)
 
+    @property
+    def instants(self) -> int:
+        """Of all processes."""
+        return sum(file.count for file in self._open.values())
+
     def close(self) -> None:
         for file in self._open.values():
             file.close()
@@ -95,14 +103,15 @@ class _File:
         self._path, self._sampler, self._args = path, sampler, args
         self._writer = RecordingWriter(path, sampler.header(asked), cap_bytes=args.max_size)
         self._first = self._last = 0.0
-        self._count = 0
+        self.count = self._looks = 0
 
     def add(self, sample: Sample) -> None:
         self._writer.add(sample)
         self._last = sample.monotonic
-        if not self._count:
+        if not self.count:
             self._first = self._last
-        self._count += 1
+        self.count += 1
+        self._looks += sample.has_mappings
 
     def close(self) -> None:
         from memlab.units import format_seconds
@@ -110,8 +119,8 @@ class _File:
         self._writer.close()
         lasted, sampler, args = self._last - self._first, self._sampler, self._args
         print(
-            f"{self._path}: {self._count} instants in {format_seconds(lasted)}"
-            f" of pid {sampler.pid} ({sampler.comm})"
+            f"{self._path}: {self.count} instants in {format_seconds(lasted)}"
+            f" of pid {sampler.pid} ({sampler.comm}), its mappings in {self._looks} of them"
         )
         if args.seconds is not None and lasted < args.seconds - 2 * args.interval:
             print(f"memlab record: it ended after {format_seconds(lasted)}", file=sys.stderr)

@@ -66,13 +66,32 @@ _BY_KIND = (
 
 def accounts(recording: Recording) -> list[Account]:
     """All accounts that this recording can carry."""
-    if any(sample.regions is not None for sample in recording):
+    if _sees_mappings(recording):
         found = [_kind_account(recording, *row) for row in _BY_KIND]
         found.append(_stack_account(recording))
     else:
         found = _accounts_without_mappings(recording)
     found.append(_tmpfs_account(recording))
     return [account for account in found if len(account.series) >= 2]
+
+
+def _sees_mappings(recording: Recording) -> bool:
+    """Whether mappings were read; where they were denied from some instant on, for half of the time."""
+    looks = [sample for sample in recording if sample.regions is not None]
+    if not looks:
+        return False
+    refused = lost_after(recording)
+    return refused is None or 2 * refused >= recording.seconds
+
+
+def lost_after(recording: Recording) -> float | None:
+    """Seconds from the start to the first refusal behind the last look at the mappings; None without one."""
+    looks = [sample.index for sample in recording if sample.has_mappings]
+    smaps = f"/proc/{recording.header.pid}/smaps"
+    for sample in recording:
+        if looks and sample.index > looks[-1] and smaps in sample.denied:
+            return sample.monotonic - recording.samples[0].monotonic
+    return None
 
 
 def _kind_account(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from memlab.diagnose.accounts import Account, accounts
+from memlab.diagnose.accounts import Account, accounts, lost_after
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.trend import BLOCKS, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
@@ -194,6 +194,12 @@ def _notes(recording: Recording) -> list[str]:
         notes.append(
             f"it was to be watched for {format_seconds(asked)}: after"
             f" {format_seconds(recording.seconds)} the process ended, or the watch was ended"
+        )
+    lost = lost_after(recording)
+    if lost is not None:
+        notes.append(
+            f"after {format_seconds(lost)} its mappings could be read no more: it changed its user, or"
+            " forbade it (prctl PR_SET_DUMPABLE)"
         )
     looks = [sample.monotonic for sample in recording if sample.has_mappings]
     widest = max((after - before for before, after in pairwise(looks)), default=0.0)

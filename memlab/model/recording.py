@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from memlab.errors import Unsupported
 from memlab.model.memory import FOUR_TYPES, RegionKind
 from memlab.model.sample import Sample
 from memlab.model.series import Series
+from memlab.procfs.stat import Stat
 
 FORMAT = 1
 
@@ -63,14 +65,16 @@ class Recording:
     def since_exec(self) -> Recording:
         """From the last execve on; another program is another matter, though the pid stays.
 
-        A new program lies at other addresses (stat startcode; 1 where we may not know it).
+        A new program lies at other addresses: stat startcode, which is 1 where we may not know it.
+        That alone is no execve: a process may forbid us to look while we watch. With a new name it
+        is one, of a program with another user's rights.
         """
-        starts = [(sample.stat.startcode, sample.stat.comm) for sample in self if sample.stat]
-        if len(starts) < len(self) or len({code for code, _ in starts}) < 2:
+        stats = [sample.stat for sample in self if sample.stat]
+        last = _last_exec(stats) if len(stats) == len(self) else 0
+        if not last:
             return self
-        last = max(n for n in range(1, len(starts)) if starts[n][0] != starts[n - 1][0])
         after = self.samples[last].monotonic - self.samples[0].monotonic
-        loss = f"it became {starts[last][1]} after {after:.3g} s (execve): judged from there on"
+        loss = f"it became {stats[last].comm} after {after:.3g} s (execve): judged from there on"
         return Recording(self.header, self.samples[last:], (*self.losses, loss))
 
     @property
@@ -108,6 +112,25 @@ class Recording:
             unit,
             source or name,
         )
+
+
+def _last_exec(stats: Sequence[Stat]) -> int:
+    """The first line of the last program; 0 where it was one from the start."""
+    last, known = 0, None
+    for n, (before, now) in enumerate(pairwise(stats), 1):
+        known, code = _told(before) or known, _told(now)
+        if code and known:
+            new = code != known
+        else:
+            new = code != _told(before) and now.comm != before.comm
+        if new:
+            last, known = n, None
+    return last
+
+
+def _told(line: Stat) -> int | None:
+    """startcode; fs/proc/array.c writes 1 for who may not trace the process, 0 where it has no memory."""
+    return line.startcode if line.startcode > 1 else None
 
 
 _COUNTS = {"num_threads", "threads", "minflt", "majflt", "cminflt", "cmajflt", "utime", "stime"}

@@ -52,6 +52,20 @@ class Sample:
         """A host that answers as the machine did."""
         return Host(self.texts)
 
+    @property
+    def started(self) -> float:
+        """CLOCK_MONOTONIC when the reading of this instant began."""
+        return self.monotonic - self.read_seconds / 2
+
+    @property
+    def ended(self) -> float:
+        """CLOCK_MONOTONIC when it ended."""
+        return self.monotonic + self.read_seconds / 2
+
+    def reading(self, name: str) -> tuple[float, float] | None:
+        """When /proc/PID/`name` was read: start and end, in CLOCK_MONOTONIC seconds; None where it was not."""
+        return self.texts.spans.get(f"/proc/{self.pid}/{name}")
+
     def _of(self, read: Callable[[Host, int], T]) -> T | None:
         try:
             return read(self.host, self.pid)

@@ -23,13 +23,15 @@ class Step:
     """One identity: start + terms + residual = end, in bytes.
 
     `slack` says what a residual may be; "" where the identity holds within one text and the
-    residual is 0 always.
+    residual is 0 always. apart: seconds from the end of the one reading to the start of the other;
+    None for one file, and where that was not recorded.
     """
 
     start: Figure
     terms: tuple[Term, ...]
     end: Figure
     slack: str
+    apart: float | None = None
 
     @property
     def residual(self) -> int:
@@ -111,7 +113,16 @@ def _take(sample: Sample, start: str, end: str) -> Step:
     found, slack = rule(sample)
     terms = found if forward else [replace(term, bytes=-term.bytes) for term in found]
     shown = tuple(term for term in terms if term.bytes)
-    return Step(figure(sample, start), shown, figure(sample, end), slack)
+    ends = figure(sample, start), figure(sample, end)
+    return Step(ends[0], shown, ends[1], slack, _apart(sample, *ends))
+
+
+def _apart(sample: Sample, one: Figure, other: Figure) -> float | None:
+    """By the file that a figure's source names first."""
+    first, second = (sample.reading(end.source.split()[0]) for end in (one, other))
+    if first is None or second is None or first == second:
+        return None
+    return max(first[0], second[0]) - min(first[1], second[1])
 
 
 __all__ = ["CHAIN", "FIGURES", "Explanation", "Figure", "Step", "Term", "explain", "explain_chain"]

@@ -4,7 +4,7 @@ header.json                     what holds for all instants
 000000000/proc/4242/smaps …     the kernel's text, under the path it was read from
 000000000/calls.jsonl           what is no file: readlink, statvfs, directory walks, denials
 000000000/events.jsonl          what the leaker said, marks and notes
-000000000/instant.json          times and cost; written last, so its presence means whole
+000000000/instant.json          times (of each reading too) and cost; written last, so its presence means whole
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -50,7 +50,9 @@ class RecordingWriter:
             entries[f"{folder}/calls.jsonl"] = sample.texts.to_jsonl()
         if sample.events:
             entries[f"{folder}/events.jsonl"] = b"".join(_json(e) for e in sample.events)
-        entries[f"{folder}/instant.json"] = _json({name: getattr(sample, name) for name in _CLOCK})
+        clock: dict[str, Any] = {name: getattr(sample, name) for name in _CLOCK}
+        clock["readings"] = sample.texts.spans
+        entries[f"{folder}/instant.json"] = _json(clock)
         self._members.add(entries, mtime=sample.wall)
 
     def close(self) -> None:
@@ -145,14 +147,16 @@ def _sample(place: Path, pid: int, index: int, files: dict[str, bytes]) -> Sampl
     events = files.pop("/events.jsonl", b"").splitlines()
     try:
         times = {name: float(clock[name]) for name in _CLOCK}
-    except (KeyError, TypeError, ValueError):
+        readings = clock.get("readings", {}).items()  # a capture by shell has none
+        spans = {path: (float(begin), float(end)) for path, (begin, end) in readings}
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise Malformed(
             str(place), 0, f"{index:09d}/instant.json", "has an instant without times:"
         ) from None
     return Sample(
         index=index,
         pid=pid,
-        texts=InstantTexts.from_jsonl(files, calls),
+        texts=replace(InstantTexts.from_jsonl(files, calls), spans=spans),
         events=tuple(_parse(place, "events.jsonl", line) for line in events),
         **times,
     )

@@ -9,7 +9,7 @@ from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.sample import Sample
 from memlab.model.translate import CPUINFO, CPUINFO_BYTES
 from memlab.procfs import kpage, pagemap
-from memlab.procfs.host import Host, InstantTexts, Tee
+from memlab.procfs.host import Host, Tee
 
 
 def look_at_page(sample: Sample, address: int, host: Host | None = None) -> Sample:
@@ -18,7 +18,9 @@ def look_at_page(sample: Sample, address: int, host: Host | None = None) -> Samp
     A refusal is kept like the answers. The page is read now, later than the rest of the sample.
     """
     tee = Tee(host or Host())
-    tee.texts = InstantTexts(dict(sample.texts.files), list(sample.texts.calls))
+    tee.texts = replace(
+        sample.texts, files=dict(sample.texts.files), calls=list(sample.texts.calls)
+    )
     with suppress(Denied, Unsupported, Gone):
         tee.read_at(CPUINFO, 0, CPUINFO_BYTES)
     with suppress(Denied, Unsupported):

@@ -154,12 +154,17 @@ class Sampler:
     def _read_cheap(self, tee: Tee, name: str) -> None:
         """From a file that stays open, which saves half; opened anew where descriptors are scarce."""
         path = f"/proc/{self.pid}/{name}"
-        if not self._may_keep:
+        if self._may_keep and name not in self._kept:
+            with suppress(
+                Denied, Unsupported
+            ):  # the plain way says what is wrong, and the Tee keeps it
+                self._kept[name] = self._host.keep(path, in_one_piece=True)
+        if name not in self._kept:
             tee.read(path)
             return
-        if name not in self._kept:
-            self._kept[name] = self._host.keep(path, in_one_piece=True)
+        start = time.monotonic()
         tee.texts.files[path] = self._kept[name].read()
+        tee.texts.spans[path] = (start, time.monotonic())
 
     def _look_at_mappings(self, tee: Tee) -> None:
         cpu = time.thread_time()
@@ -189,9 +194,13 @@ class Sampler:
             )
         except Unsupported:
             trusted = False
+        except Denied:
+            tee.texts.calls.extend(seen.texts.calls)
+            raise
         if trusted:
             tee.texts.files.update(seen.texts.files)
             tee.texts.calls.extend(seen.texts.calls)
+            tee.texts.spans.update(seen.texts.spans)
         else:
             tee.texts.calls.append(self._refusal())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memlab.model.diagnosis import Diagnosis, Finding, Verdict
+from memlab.model.diagnosis import Cost, Diagnosis, Finding, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
 from memlab.units import KIB, format_bytes, format_rate, format_seconds
@@ -28,13 +28,16 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         lines.append(f"  to decide {diagnosis.decide}")
     lines += [f"  not seen  {sentence}" for sentence in diagnosis.not_seen]
     lines += [f"  note      {sentence}" for sentence in diagnosis.notes]
-    cost = diagnosis.cost
-    lines += [
-        "",
-        f"  looking cost {cost.cpu_seconds:.2f} s of CPU, {cost.core_share:.2%} of a core, "
-        f"for {cost.instants} instants; the verdict is about this window only",
-    ]
+    lines += ["", f"  {cost_text(diagnosis.cost)}; the verdict is about this window only"]
     return "\n".join(lines)
+
+
+def cost_text(cost: Cost) -> str:
+    """What the looking took, as every view that goes on says it."""
+    return (
+        f"looking cost {cost.cpu_seconds:.2f} s of CPU, {cost.core_share:.2%} of a core, "
+        f"for {cost.instants} instants"
+    )
 
 
 def finding_lines(finding: Finding) -> list[str]:

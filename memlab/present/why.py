@@ -42,6 +42,8 @@ def _step_rows(step: Step, unit: int) -> list[_Row]:
     residual, reason = step.residual, step.slack or "none: one text, an exact identity"
     if not residual and step.slack:
         reason = "none"
+    elif step.apart is not None:
+        reason += f"; they were read {1000 * step.apart:.2g} ms apart"
     rows.append((_sign(residual), abs(residual) // unit, "  residual", reason))
     rows.append(("=", step.end.bytes // unit, step.end.name, step.end.source))
     return rows

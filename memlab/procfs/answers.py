@@ -74,13 +74,15 @@ class Call:
 
 @dataclass
 class InstantTexts:
-    """The content of one instant: texts by path, and the calls.
+    """The content of one instant: texts by path, the calls, and when each text was read.
 
-    Names that are not UTF-8 are str with surrogate escapes, as os.fsdecode makes them.
+    spans: CLOCK_MONOTONIC seconds at the start and at the end of a reading, by path; a scan stands
+    under the file it asked. Names that are not UTF-8 are str with surrogate escapes, as os.fsdecode makes them.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def to_jsonl(self) -> bytes:
         """The calls, one JSON object a line, in ASCII."""

@@ -6,6 +6,7 @@ works on a live process, on a fixture and on a recording without knowing which i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -216,7 +217,9 @@ class Tee(Host):
 
     def read(self, path: str) -> bytes:
         """As Host; a text is kept by its path, a refusal as a call."""
+        start = time.monotonic()
         text = self._asked("read", path, self._host.read)
+        self.texts.spans[path] = (start, time.monotonic())
         self.texts.files[path] = text
         return text
 
@@ -238,8 +241,9 @@ class Tee(Host):
 
     def scan(self, path: str, spans: Spans, any_of: int, returned: int) -> bytes:
         """As Host; kept as a call, in hexadecimal."""
-        asked = _asked(path, spans, any_of, returned)
+        asked, start = _asked(path, spans, any_of, returned), time.monotonic()
         found = self._asked("scan", asked, lambda _: self._host.scan(path, spans, any_of, returned))
+        self.texts.spans[path] = (start, time.monotonic())
         self._keep("scan", asked, found.hex())
         return found
 

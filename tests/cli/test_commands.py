@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -146,8 +147,11 @@ def test_ctrl_c_ends_a_leak_in_order():
 
 @pytest.mark.live
 def test_pidstat_prints_a_report_an_interval(leaking):
-    _, *lines = run("pidstat", leaking.pid, "0.2", "3").stdout.splitlines()
+    _, *lines, cost = run("pidstat", leaking.pid, "0.2", "3").stdout.splitlines()
     assert len(lines) == 3
+    assert re.fullmatch(
+        r"# looking cost \d+\.\d\d s of CPU, \d+\.\d\d% of a core, for 4 instants", cost
+    )
     assert all(line.split()[2] == str(leaking.pid) for line in lines)
     sizes = [int(line.split()[5]) for line in lines]
     assert sizes == sorted(sizes)
@@ -164,6 +168,7 @@ def test_children_are_judged_and_recorded_each(leaking, tmp_path):
     done = run("record", parent, "--children", "-o", tmp_path / "run.tar.gz", "--seconds", "1")
     assert done.returncode == 0, done.stderr
     assert f"of pid {leaking.pid}" in done.stdout
+    assert done.stdout.count("looking cost") == 1
     child = tmp_path / f"run-{leaking.pid}.tar.gz"
     assert run("diagnose", child).returncode == 0
     one_line(run("diagnose", child, "--children"), "one process")
@@ -174,7 +179,9 @@ def test_record_then_diagnose_elsewhere(leaking, tmp_path):
     path = tmp_path / "run.tar.gz"
     recorded = run("record", leaking.pid, "-o", path, "--seconds", "4")
     assert recorded.returncode == 0, recorded.stderr
-    assert " instants in " in recorded.stdout
+    said = re.search(r"(\d+) instants in .* its mappings in (\d+) of them\n", recorded.stdout)
+    assert 2 <= int(said[2]) <= int(said[1])
+    assert f"of a core, for {said[1]} instants" in recorded.stdout
     found = json.loads(run("diagnose", path, "--json").stdout)
     assert found["verdict"] == "leak"
     assert found["findings"][0]["pattern"] == "heap"

@@ -1,6 +1,7 @@
 """Verdicts over recordings that are made here, instant by instant, so that their truth is known."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -192,3 +193,42 @@ def test_the_mappings_are_asked_for_when_something_moved_or_a_second_has_passed(
     assert step(samples[0], samples[1]) is Need.GO_ON
     assert step(samples[0], samples[5]) is Need.LOOK
     assert step(samples[9], samples[10]) is Need.LOOK
+
+
+def test_looks_that_the_budget_spaced_are_said_to_be_few():
+    """The mappings in the first, the middle and the last of 31 instants."""
+    whole = made(lambda t: heap(t * MIB))
+    samples = [
+        replace(
+            sample,
+            texts=InstantTexts({k: v for k, v in sample.texts.files.items() if "smaps" not in k}),
+        )
+        if sample.index % 15
+        else sample
+        for sample in whole
+    ]
+    header = Header(target=whole.header.target, asked={"budget": 0.01, "seconds": 15.0})
+    (note,) = diagnose(Recording(header, tuple(samples))).notes
+    assert note.startswith("the mappings were read 3 times only, up to 7.5 s apart")
+    assert "0.01 of a core (--budget)" in note
+    assert diagnose(Recording(header, whole.samples)).notes == ()
+
+
+@pytest.mark.parametrize(("until", "where"), [(4.0, "private anonymous"), (11.0, "[heap]")])
+def test_mappings_that_are_lost_on_the_way(until, where):
+    """The account that covers more of the window is judged: status' after 4 s of 15, smaps' after 11."""
+    whole = made(lambda t: heap(t * MIB), rss=lambda t: MIB + int(t * MIB))
+    samples = []
+    for sample in whole:
+        if sample.monotonic - 1000 >= until:
+            files = {k: v for k, v in sample.texts.files.items() if "smaps" not in k}
+            refused = Call("read", "/proc/42/smaps", error="Denied", message="no")
+            sample = replace(sample, texts=InstantTexts(files, [refused]))
+        samples.append(sample)
+    found = diagnose(Recording(whole.header, tuple(samples)))
+    assert found.verdict is Verdict.LEAK
+    assert found.findings[0].where.startswith(where)
+    assert found.findings[0].bytes_per_second == pytest.approx(MIB, rel=0.02)
+    assert any(
+        f"after {until:.3g} s its mappings could be read no more" in note for note in found.notes
+    )

@@ -95,6 +95,10 @@ def test_a_residual_is_shown_and_not_absorbed(sample):
     before, after = (explain(one, "top.virt", "pidstat.vsz") for one in (sample, bent))
     assert (before.residual, after.residual) == (0, -3 * 4096)
     assert "-            12    residual" in why_text(after)
+    first, second = sample.reading("statm"), sample.reading("stat")
+    (step,) = (one for one in explain(sample, "top.virt", "pidstat.vsz").steps)
+    assert step.apart == first[0] - second[1] > 0  # stat is read first
+    assert explain(sample, "smaps.rss", "smaps.pss").steps[0].apart is None
 
 
 def test_the_printed_column_adds_up(sample):
