@@ -28,7 +28,6 @@ def run(args: argparse.Namespace) -> int:
     sampler = Sampler(args.pid, stall=math.inf)
     sample = sampler.take(must=True)
     address = find_address(sample, args.address)
-    facts = sampler.header().host
-    sample = look_at_page(sample, address)
-    print(translate_text(translate(sample, address, facts["machine"], facts["page_bytes"])))
+    machine = sampler.header().host["machine"]
+    print(translate_text(translate(look_at_page(sample, address), address, machine)))
     return 0

@@ -153,7 +153,7 @@ def _free(m: Meminfo, zoneinfo: Zoneinfo | None) -> list[Line]:
 def on_lists(zoneinfo: Zoneinfo) -> int:
     """Bytes of free pages that each CPU keeps at hand (mm/page_alloc.c, per_cpu_pages)."""
     pages = sum(cpu.get("count", 0) for zone in zoneinfo.zones for cpu in zone.per_cpu)
-    return pages * PAGE_BYTES
+    return pages * zoneinfo.page_bytes
 
 
 def _users(m: Meminfo, processes: ProcessTotals | None) -> list[Line]:

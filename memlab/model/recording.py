@@ -14,6 +14,7 @@ from memlab.model.memory import FOUR_TYPES, RegionKind
 from memlab.model.sample import Sample
 from memlab.model.series import Series
 from memlab.procfs.stat import Stat
+from memlab.units import PAGE_BYTES
 
 FORMAT = 1
 
@@ -36,6 +37,11 @@ class Header:
     def pid(self) -> int:
         """The pid of the process that was watched."""
         return int(self.target["pid"])
+
+    @property
+    def page_bytes(self) -> int:
+        """Of the machine that was watched; ours where it is not said."""
+        return int(self.host.get("page_bytes") or PAGE_BYTES)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from memlab.model.memory import MemoryType, RegionKind
 from memlab.model.readings import need_meminfo, need_regions, need_smaps, need_status, told
 from memlab.model.sample import Sample
 from memlab.procfs import cpus, zoneinfo
-from memlab.units import KIB, PAGE_BYTES
+from memlab.units import KIB
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def batch_bound(sample: Sample) -> int | None:
         count = len(cpus.read(sample.host))
     except (Denied, Gone, Unsupported):
         return None
-    return count * max(_LEAST_BATCH, 2 * count) * _RSS_COUNTERS * PAGE_BYTES
+    return count * max(_LEAST_BATCH, 2 * count) * _RSS_COUNTERS * sample.host.page_bytes
 
 
 def _batches(sample: Sample, which: str) -> str:

@@ -13,7 +13,6 @@ from memlab.model.readings import need_regions, need_smaps
 from memlab.model.sample import Sample
 from memlab.procfs import kpage, pagemap
 from memlab.procfs.smaps import Row
-from memlab.units import PAGE_BYTES
 
 CPUINFO, CPUINFO_BYTES = "/proc/cpuinfo", 4096  # the first CPU's flags stand in its first page
 _ENTRY_BYTES = 8  # of a page table, on x86-64 and arm64
@@ -92,15 +91,13 @@ class Translation:
         return None if self.page.pfn is None else self.page.pfn * self.page_bytes + self.page_offset
 
 
-def translate(
-    sample: Sample, address: int, machine: str, page_bytes: int = PAGE_BYTES
-) -> Translation:
+def translate(sample: Sample, address: int, machine: str) -> Translation:
     """Translate an address of the process of this sample, which `observe.page` has looked at.
 
-    machine, page_bytes: as in a recording's header. Raises Denied where smaps was, MemlabError
+    machine: as in a recording's header. Raises Denied where smaps was, MemlabError
     where no mapping holds the address.
     """
-    row = _row(sample, address)
+    row, page_bytes = _row(sample, address), sample.host.page_bytes
     regions, mapping = need_regions(sample), need_smaps(sample).row(row)
     kind = RegionKind(int(regions.kinds[row]))
     return Translation(
@@ -112,7 +109,7 @@ def translate(
         mapping=mapping,
         memory_type=MemoryType(int(regions.types[row])),
         kind=kind,
-        page=_page(sample, address, mapping, MemoryType(int(regions.types[row])), page_bytes),
+        page=_page(sample, address, mapping, MemoryType(int(regions.types[row]))),
     )
 
 
@@ -185,9 +182,9 @@ def _row(sample: Sample, address: int) -> int:
     )
 
 
-def _page(sample: Sample, address: int, mapping: Row, kind: MemoryType, page_bytes: int) -> Page:
+def _page(sample: Sample, address: int, mapping: Row, kind: MemoryType) -> Page:
     try:
-        entry = pagemap.read(sample.host, sample.pid, address, page_bytes)
+        entry = pagemap.read(sample.host, sample.pid, address)
     except (Denied, Gone, Unsupported) as error:
         return Page("unknown", "what is there cannot be told", None, hidden=str(error))
     flags = mapped = None

@@ -123,7 +123,7 @@ def _assemble(place: Path, entries: Iterable[tuple[str, bytes]]) -> tuple[Header
     if header is None:
         raise Malformed(str(place), 0, "", "is no recording: it has no header.json")
     whole = sorted(index for index, files in instants.items() if "/instant.json" in files)
-    return header, [_sample(place, header.pid, index, instants[index]) for index in whole]
+    return header, [_sample(place, header, index, instants[index]) for index in whole]
 
 
 def _header(place: Path, content: bytes) -> Header:
@@ -135,13 +135,13 @@ def _header(place: Path, content: bytes) -> Header:
         )
     try:
         header = Header(**fields)
-        _ = header.pid
-    except (TypeError, KeyError, ValueError):
+        _ = header.pid, header.page_bytes
+    except (AttributeError, TypeError, KeyError, ValueError):
         raise Malformed(str(place), 0, "", "has a header.json that names no target") from None
     return header
 
 
-def _sample(place: Path, pid: int, index: int, files: dict[str, bytes]) -> Sample:
+def _sample(place: Path, header: Header, index: int, files: dict[str, bytes]) -> Sample:
     clock = _parse(place, f"{index:09d}/instant.json", files.pop("/instant.json"))
     calls = files.pop("/calls.jsonl", b"")
     events = files.pop("/events.jsonl", b"").splitlines()
@@ -153,10 +153,11 @@ def _sample(place: Path, pid: int, index: int, files: dict[str, bytes]) -> Sampl
         raise Malformed(
             str(place), 0, f"{index:09d}/instant.json", "has an instant without times:"
         ) from None
+    texts = InstantTexts.from_jsonl(files, calls)
     return Sample(
         index=index,
-        pid=pid,
-        texts=replace(InstantTexts.from_jsonl(files, calls), spans=spans),
+        pid=header.pid,
+        texts=replace(texts, spans=spans, page_bytes=header.page_bytes),
         events=tuple(_parse(place, "events.jsonl", line) for line in events),
         **times,
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from memlab.errors import Malformed
+from memlab.units import PAGE_BYTES
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,14 @@ class InstantTexts:
     """The content of one instant: texts by path, the calls, and when each text was read.
 
     spans: CLOCK_MONOTONIC seconds at the start and at the end of a reading, by path; a scan stands
-    under the file it asked. Names that are not UTF-8 are str with surrogate escapes, as os.fsdecode makes them.
+    under the file it asked. page_bytes: of the machine that was read. Names that are not UTF-8 are
+    str with surrogate escapes, as os.fsdecode makes them.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
+    page_bytes: int = PAGE_BYTES
 
     def to_jsonl(self) -> bytes:
         """The calls, one JSON object a line, in ASCII."""

@@ -53,4 +53,4 @@ def parse(
 
 def read(host: Host) -> tuple[FreeBlocks, ...]:
     """Read the machine's."""
-    return parse(host.read("/proc/buddyinfo"), "/proc/buddyinfo")
+    return parse(host.read("/proc/buddyinfo"), "/proc/buddyinfo", host.page_bytes)

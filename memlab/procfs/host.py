@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from memlab.errors import Denied, Gone, MemlabError, Unsupported
 from memlab.procfs.answers import Call, FileStat, InstantTexts, Statvfs
 from memlab.procfs.tree import Into, Spans, Tree
+from memlab.units import PAGE_BYTES
 
 __all__ = ["Call", "FileStat", "Host", "InstantTexts", "Kept", "Statvfs", "Tee"]
 
@@ -51,11 +52,14 @@ class Host:
 
     `root` is "/" for this machine, a folder, or an InstantTexts. Every method raises Gone (no
     such process any more), Denied (the hint names the privilege), or Unsupported (no such file
-    here, or not in this recording). Names that are not UTF-8 are str with surrogate escapes.
+    here, or not in this recording). `page_bytes` is the size of a page there; of a folder it is taken for
+    ours. Names that are not UTF-8 are str with surrogate escapes.
     """
 
     def __init__(self, root: str | Path | InstantTexts = "/") -> None:
         self._source: _Source = _Instant(root) if isinstance(root, InstantTexts) else Tree(root)
+        # a page of the machine that is read: statm, pagemap and others count in these
+        self.page_bytes = root.page_bytes if isinstance(root, InstantTexts) else PAGE_BYTES
 
     def read(self, path: str) -> bytes:
         """The whole text of a file."""
@@ -213,7 +217,8 @@ class Tee(Host):
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self.texts = InstantTexts()
+        self.page_bytes = host.page_bytes
+        self.texts = InstantTexts(page_bytes=host.page_bytes)
 
     def read(self, path: str) -> bytes:
         """As Host; a text is kept by its path, a refusal as a call."""

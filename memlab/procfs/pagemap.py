@@ -12,7 +12,6 @@ from memlab.errors import Unsupported
 from memlab.procfs.host import Host
 from memlab.procfs.page_runs import Category, PageRuns
 from memlab.procfs.tree import Spans
-from memlab.units import PAGE_BYTES
 
 ENTRY_BYTES = 8
 _WINDOW_PAGES = 1 << 16  # half a MiB of entries
@@ -89,13 +88,13 @@ def parse(entries: bytes) -> tuple[Entry, ...]:
     )
 
 
-def read_runs(host: Host, pid: int | str, spans: Spans, page_bytes: int = PAGE_BYTES) -> PageRuns:
+def read_runs(host: Host, pid: int | str, spans: Spans) -> PageRuns:
     """What `page_scan` tells, made of the entries: for kernels before 6.7.
 
     Eight bytes a page are read whether it is there or not. Zero pages cannot be told: see
     Category.MAYBE_ZERO.
     """
-    path = f"/proc/{pid}/pagemap"
+    path, page_bytes = f"/proc/{pid}/pagemap", host.page_bytes
     runs = [_NO_RUNS]
     for low, high in spans:
         for start in range(low, high, _WINDOW_PAGES * page_bytes):
@@ -123,13 +122,13 @@ def _runs(entries: _Words, start: int, page_bytes: int) -> _Words:
     return found[:, found[2] != 0]
 
 
-def read(host: Host, pid: int | str, address: int, page_bytes: int = PAGE_BYTES) -> Entry:
+def read(host: Host, pid: int | str, address: int) -> Entry:
     """The entry of the page that holds `address`; Denied for the process of another user.
 
     Unsupported where the kernel has no entry: behind the end of user space.
     """
     path = f"/proc/{pid}/pagemap"
-    found = parse(host.read_at(path, address // page_bytes * ENTRY_BYTES, ENTRY_BYTES))
+    found = parse(host.read_at(path, address // host.page_bytes * ENTRY_BYTES, ENTRY_BYTES))
     if not found:
         raise Unsupported(f"{path} has no entry for {address:#x}", "it is no address of user space")
     return found[0]

@@ -92,4 +92,4 @@ def parse(text: bytes, path: str = "slabinfo", page_bytes: int = PAGE_BYTES) -> 
 
 def read(host: Host) -> Slabinfo:
     """Read the machine's; Denied but for root."""
-    return parse(host.read("/proc/slabinfo"), "/proc/slabinfo")
+    return parse(host.read("/proc/slabinfo"), "/proc/slabinfo", host.page_bytes)

@@ -99,4 +99,4 @@ def parse(text: bytes, path: str = "stat", page_bytes: int = PAGE_BYTES) -> Stat
 def read(host: Host, pid: int | str) -> Stat:
     """Read it; may be read of every process."""
     path = f"/proc/{pid}/stat"
-    return parse(host.read(path), path)
+    return parse(host.read(path), path, host.page_bytes)

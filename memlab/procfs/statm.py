@@ -48,4 +48,4 @@ def _counted(pages: int) -> int:
 def read(host: Host, pid: int | str) -> Statm:
     """Read it; the cheapest of all (about 1 us in the kernel), and may be read of every process."""
     path = f"/proc/{pid}/statm"
-    return parse(host.read(path), path)
+    return parse(host.read(path), path, host.page_bytes)

@@ -103,4 +103,4 @@ def read(host: Host) -> tuple[Area, ...]:
     The kernel writes each line under the lock of its areas: with tens of thousands of them a
     read delays others' vmalloc and vfree, so look seldom.
     """
-    return parse(host.read("/proc/vmallocinfo"), "/proc/vmallocinfo")
+    return parse(host.read("/proc/vmallocinfo"), "/proc/vmallocinfo", host.page_bytes)

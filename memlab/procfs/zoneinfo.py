@@ -54,10 +54,13 @@ class Zone:
 
 @dataclass(frozen=True)
 class Zoneinfo:
-    """zones: in the kernel's order; nodes: the counters of each node (4.8), names as in vmstat."""
+    """zones: in the kernel's order; nodes: the counters of each node (4.8), names as in vmstat;
+    page_bytes: of one page counted in them.
+    """
 
     zones: tuple[Zone, ...]
     nodes: Mapping[int, Mapping[str, int]]
+    page_bytes: int = PAGE_BYTES
 
 
 def parse(text: bytes, path: str = "zoneinfo", page_bytes: int = PAGE_BYTES) -> Zoneinfo:
@@ -82,7 +85,7 @@ def parse(text: bytes, path: str = "zoneinfo", page_bytes: int = PAGE_BYTES) -> 
         if cut or not block.pages.keys() >= _ALWAYS:
             raise Malformed(path, 0, "", f"has only a part of node {node}, zone {name}: it is cut")
     zones = tuple(block.zone(*key, page_bytes) for key, block in blocks.items())
-    return Zoneinfo(zones, nodes)
+    return Zoneinfo(zones, nodes, page_bytes)
 
 
 class _Block:
@@ -146,4 +149,4 @@ class _Block:
 
 def read(host: Host) -> Zoneinfo:
     """Read the machine's."""
-    return parse(host.read("/proc/zoneinfo"), "/proc/zoneinfo")
+    return parse(host.read("/proc/zoneinfo"), "/proc/zoneinfo", host.page_bytes)

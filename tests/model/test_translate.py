@@ -52,7 +52,7 @@ def sample(areas):
 
 
 def seen(sample, address):
-    return translate(look_at_page(sample, address), address, MACHINE, PAGE)
+    return translate(look_at_page(sample, address), address, MACHINE)
 
 
 def hides_frames():

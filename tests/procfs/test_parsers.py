@@ -48,10 +48,13 @@ def test_smaps_of_linux_4_19():
     assert "ksm" not in found.columns
 
 
-def test_the_sums_of_smaps_and_rollup_of_the_same_process():
+def test_a_rollup_of_linux_4_19():
+    """tests/proof/test_eras.py holds its sums against smaps of the same process."""
     rollup = smaps_rollup.parse(text("26231/smaps_rollup"))
     assert rollup["rss"] == 29948 * KIB
     assert rollup["anonymous"] == 20756 * KIB
+    with pytest.raises(Unsupported, match="pss_anon"):
+        rollup["pss_anon"]  # 5.3
 
 
 def test_a_capture_without_vmflags_and_without_padding():
