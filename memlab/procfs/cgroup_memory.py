@@ -20,8 +20,11 @@ class GroupMemory:
     events: memory.events with the groups below (v2), how often: low, high, max, oom, oom_kill, …;
     events_local: of this group alone (5.2). oom_control: v1's oom_kill_disable, under_oom, oom_kill.
     failures: how often usage hit the limit (v1 failcnt). peak: the most that was ever used
-    (max_usage_in_bytes; memory.peak, 5.19). swap, swap_limit: memory.swap.* (v2); memsw, memsw_limit: memory and swap
-    together (v1). kmem, kmem_peak: kernel memory (v1; in v2 it is `kernel` of stat).
+    (max_usage_in_bytes; memory.peak, 5.19). high: above it the group is slowed and reclaimed (v2);
+    soft_limit: where reclaim begins when the machine is short (v1). swap, swap_limit: memory.swap.* (v2),
+    swap_events: how often it was full (max, fail, high); memsw, memsw_limit, memsw_failures: memory and
+    swap together (v1). kmem, kmem_peak, kmem_limit, kmem_failures: kernel memory (v1, its limit no more since
+    5.16; in v2 it is `kernel` of stat).
     """
 
     stat: Mapping[str, int]
@@ -36,6 +39,12 @@ class GroupMemory:
     memsw_limit: int | None = None
     kmem: int | None = None
     kmem_peak: int | None = None
+    high: int | None = None
+    soft_limit: int | None = None
+    swap_events: Mapping[str, int] | None = None
+    memsw_failures: int | None = None
+    kmem_limit: int | None = None
+    kmem_failures: int | None = None
 
 
 def parse(text: bytes, path: str = "memory.stat") -> dict[str, int]:
@@ -87,6 +96,12 @@ def read(host: Host, folder: str) -> GroupMemory:
         memsw_limit=_size(host, folder, "memory.memsw.limit_in_bytes"),
         kmem=_size(host, folder, "memory.kmem.usage_in_bytes"),
         kmem_peak=_size(host, folder, "memory.kmem.max_usage_in_bytes"),
+        high=_size(host, folder, "memory.high"),
+        soft_limit=_size(host, folder, "memory.soft_limit_in_bytes"),
+        swap_events=table("memory.swap.events"),
+        memsw_failures=_size(host, folder, "memory.memsw.failcnt"),
+        kmem_limit=_size(host, folder, "memory.kmem.limit_in_bytes"),
+        kmem_failures=_size(host, folder, "memory.kmem.failcnt"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memlab.errors import Denied, Unsupported
+from memlab.errors import Denied, Malformed, Unsupported
 from memlab.procfs.fields import numbers, only_line
 from memlab.procfs.host import Host
 
@@ -55,6 +55,25 @@ def read(host: Host) -> Vm:
         oom_kill_allocating_task=_setting(host, "/proc/sys/vm/oom_kill_allocating_task"),
         oom_dump_tasks=_setting(host, "/proc/sys/vm/oom_dump_tasks"),
     )
+
+
+def read_all(host: Host) -> dict[str, tuple[int, ...]]:
+    """Every setting below /proc/sys/vm by its name, in the kernel's own units, most of them one number.
+
+    Left out is what may not be read (compact_memory is for writing), what holds no numbers, and
+    stat_refresh, for to read it makes every CPU add up its counters.
+    """
+    found = {}
+    for name in host.listdir("/proc/sys/vm"):
+        path = f"/proc/sys/vm/{name}"
+        if name == "stat_refresh":
+            continue
+        try:
+            text = host.read(path)
+            found[name] = tuple(numbers(text.decode(errors="replace").split(), path, ""))
+        except (Denied, Malformed, Unsupported):
+            continue
+    return found
 
 
 def _setting(host: Host, path: str) -> int | None:

@@ -10,8 +10,6 @@ from memlab.errors import Malformed, Unsupported
 from memlab.procfs import (
     allocinfo,
     buddyinfo,
-    cgroup,
-    cgroup_memory,
     kpage,
     meminfo,
     pagemap,
@@ -144,6 +142,13 @@ def test_the_settings_of_this_machine():
     settings = vm.read(HOST)
     assert settings.swappiness == int(Path("/proc/sys/vm/swappiness").read_text())
     assert settings.panic_on_oom in (0, 1, 2)
+    everything = vm.read_all(HOST)
+    assert len(everything) > 20
+    for name, values in everything.items():
+        assert Path(f"/proc/sys/vm/{name}").read_text().split() == [str(value) for value in values]
+    assert everything["swappiness"] == (settings.swappiness,)
+    assert len(everything["lowmem_reserve_ratio"]) > 1
+    assert vm.read(Host(PROC)).swappiness is None  # a folder that has none
 
 
 def test_allocinfo_by_its_documentation_and_where_it_is_not():
@@ -168,42 +173,6 @@ def test_allocinfo_by_its_documentation_and_where_it_is_not():
     if not Path("/proc/allocinfo").exists():
         with pytest.raises(Unsupported, match=r"6\.10"):
             allocinfo.read(HOST)
-
-
-def test_the_group_of_this_process():
-    try:
-        group = cgroup.read(HOST)
-    except Unsupported:
-        pytest.skip("no memory cgroup in sight")
-    found = cgroup_memory.read(HOST, group.path)
-    if group.version == 1:
-        assert found.oom_control.keys() >= {"oom_kill_disable", "under_oom"}
-        assert found.failures is not None
-        assert found.peak >= 0
-        assert found.stat["total_rss"] >= found.stat["rss"]
-    else:
-        assert found.stat["anon"] > 0
-        assert found.events is None or found.events.keys() >= {"max", "oom_kill"}
-
-
-def test_a_group_of_version_2(tmp_path):
-    """Made as cgroup-v2.rst says: this machine's version 2 has no memory controller."""
-    files = {
-        "memory.stat": "anon 8192\nfile 4096\nkernel 12288\nworkingset_refault_anon 3\n",
-        "memory.events": "low 0\nhigh 2\nmax 7\noom 1\noom_kill 1\noom_group_kill 0\n",
-        "memory.events.local": "low 0\nhigh 0\nmax 5\noom 1\noom_kill 1\n",
-        "memory.peak": "1048576\n",
-        "memory.swap.current": "0\n",
-        "memory.swap.max": "max\n",
-    }
-    for name, said in files.items():
-        (tmp_path / name).write_text(said)
-    found = cgroup_memory.read(Host(tmp_path), "")
-    assert found.stat["kernel"] == 12288
-    assert (found.events["max"], found.events_local["max"]) == (7, 5)
-    assert (found.peak, found.swap, found.swap_limit) == (1 << 20, 0, None)
-    assert found.oom_control is None
-    assert found.kmem is None
 
 
 @root_only

@@ -1,6 +1,7 @@
 """Threads, OOM scores, names and NUMA nodes of real processes."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from memlab.errors import Denied, Malformed, Unsupported
-from memlab.procfs import comm, fd, maps, numa_maps, oom_score, smaps, stat, syscall, task
+from memlab.procfs import (
+    comm,
+    fd,
+    io,
+    limits,
+    maps,
+    numa_maps,
+    oom_score,
+    smaps,
+    stat,
+    syscall,
+    task,
+)
 from memlab.procfs.host import Host
 from tests.waiting import until
 
@@ -90,6 +103,32 @@ def test_the_oom_score_follows_its_adjustment(process):
     assert after.score_adj == before.score_adj + 300
     # two thirds of the sum of badness and adjustment, both in thousandths (fs/proc/base.c)
     assert after.score - before.score == pytest.approx(200, abs=2)
+
+
+def test_io_counts_what_the_process_wrote_and_read(process, tmp_path):
+    """Of this process, which alone moves it while it looks: rchar and syscr count the look itself."""
+    before = io.read(HOST, os.getpid())
+    (tmp_path / "file").write_bytes(b"x" * 70_000)
+    with open(tmp_path / "file", "rb", buffering=0) as file:
+        assert len(file.read(30_000)) == 30_000
+    after = io.read(HOST, os.getpid())
+    assert after.wchar - before.wchar >= 70_000
+    assert after.rchar - before.rchar >= 30_000
+    assert after.syscr > before.syscr and after.syscw > before.syscw
+    assert after.unknown == {}
+    assert io.read(HOST, process).wchar >= len("ready\n") * 4
+
+
+def test_limits_are_those_of_getrlimit(process):
+    found = limits.read(HOST, os.getpid())
+    for name, number in (
+        ("open_files", resource.RLIMIT_NOFILE), ("stack_size", resource.RLIMIT_STACK),
+        ("address_space", resource.RLIMIT_AS), ("locked_memory", resource.RLIMIT_MEMLOCK),
+        ("processes", resource.RLIMIT_NPROC), ("data_size", resource.RLIMIT_DATA),
+    ):  # fmt: skip
+        expected = [None if n == resource.RLIM_INFINITY else n for n in resource.getrlimit(number)]
+        assert [found.soft[name], found.hard[name]] == expected, name
+    assert found.units["address_space"] == "bytes"
 
 
 def test_pages_on_nodes_are_the_resident_pages(process):
