@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from memlab.model.machine import MachineLedger
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
+    from memlab.model.why import Explanation
     from memlab.procfs.page_runs import PageRuns
 
 
@@ -160,6 +162,51 @@ def places_figure(
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(showgrid=False)
     return figure
+
+
+def amounts_figure(amounts: Mapping[str, float], title: str = "") -> go.Figure:
+    """Named sizes in bytes as bars below each other, in the order given, each with its figure."""
+    figure = _figure(title, None)
+    figure.add_bar(
+        orientation="h", y=list(amounts), x=[size / MIB for size in amounts.values()],
+        text=[format_bytes(size) for size in amounts.values()], textposition="auto",
+        marker_color=LINE_COLOURS[0], showlegend=False,
+    )  # fmt: skip
+    figure.update_layout(height=120 + 32 * len(amounts), margin_l=20)
+    figure.update_xaxes(title="MiB", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def why_figure(found: Explanation, title: str = "") -> go.Figure:
+    """From one figure to the other, a bar for each term, in MiB; the residual of a step too, where there is one."""
+    names, sizes, measures = [found.start.name], [found.start.bytes], ["absolute"]
+    for step in found.steps:
+        for term in step.terms:
+            names.append(term.label)
+            sizes.append(term.bytes)
+        if step.residual:
+            names.append(f"residual, {step.end.name}")
+            sizes.append(step.residual)
+    measures += ["relative"] * (len(names) - 1) + ["total"]
+    names.append(found.end.name)
+    sizes.append(found.end.bytes)
+    figure = _figure(title or f"From {found.start.name} to {found.end.name}", None)
+    figure.add_waterfall(
+        orientation="h", y=[_folded(name) for name in names], x=[size / MIB for size in sizes], measure=measures,
+        text=[format_bytes(size) for size in sizes], textposition="auto",
+        totals_marker_color=LINE_COLOURS[0], decreasing_marker_color=LINE_COLOURS[2],
+        increasing_marker_color=LINE_COLOURS[1], connector_line_color=GRID,
+    )  # fmt: skip
+    figure.update_layout(height=120 + 44 * len(names), margin_l=20)
+    figure.update_xaxes(title="MiB")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def _folded(label: str) -> str:
+    """On two lines where it is long."""
+    return "<br>".join(wrap(label, 34))
 
 
 def pages_figure(pages: PageRuns, start: int, end: int, title: str = "") -> go.Figure:

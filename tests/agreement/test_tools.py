@@ -6,11 +6,12 @@ import pty
 import select
 import subprocess
 import termios
+import time
 
 import pytest
 
 from memlab.model.compare import compare
-from memlab.model.pidstat import between
+from memlab.model.pidstat import between, since_start
 from memlab.observe.sampler import Sampler
 from memlab.observe.top import look
 from memlab.present.pidstat import HEADER, pidstat_line
@@ -41,6 +42,27 @@ def test_the_widths_are_those_of_pidstat(still, said):
     line = said("pidstat", "-r", "-h", "-p", still, "1", "1")[3]
     ours = pidstat_line(between(*samples, meminfo.read(HOST).mem_total), "00:00:00")
     assert ours[8:] == line[8:]
+
+
+@pytest.mark.needs("pidstat")
+def test_pidstat_without_an_interval_divides_by_the_uptime_of_the_machine(still, said):
+    """Its man page says "since system startup": the rate of a young process is too small by age / uptime."""
+    now, uptime = Sampler(still).take(look=False), time.clock_gettime(time.CLOCK_BOOTTIME)
+    line = said("pidstat", "-r", "-h", "-p", still)[3].split()
+    later = time.clock_gettime(time.CLOCK_BOOTTIME)
+    ticks, total = os.sysconf("SC_CLK_TCK"), meminfo.read(HOST).mem_total
+    age = uptime - now.stat.starttime / ticks
+    ours = since_start(now, uptime, ticks, total)
+    assert ours.minor_faults * age == pytest.approx(now.stat.minflt)
+    # pidstat prints hundredths, and reads the uptime in hundredths of a second
+    lowest, highest = (
+        now.stat.minflt / (later + 0.01) - 0.005,
+        now.stat.minflt / (uptime - 0.01) + 0.005,
+    )
+    assert lowest <= float(line[3]) <= highest
+    assert float(line[3]) == pytest.approx(ours.minor_faults * age / uptime, abs=0.02)
+    # all other columns are those of one instant, and equal
+    assert pidstat_line(ours, "00:00:00").split()[5:] == line[5:]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from memlab.errors import Malformed, MemlabError
 from memlab.model.what.recognise import explain
 from memlab.observe.files import RecordingWriter, open_recording
 from memlab.observe.sampler import Sampler
+from memlab.procfs import kpage, pagemap
+from memlab.procfs.host import Host, InstantTexts
 from tests.proof.bending import bent, readers, texts
 
 
@@ -37,6 +39,35 @@ def test_any_text_is_a_record_or_malformed(name, data):
     text = data.draw(bent(texts(name)) | st.binary(max_size=200))
     with suppress(Malformed):
         parse(text)
+
+
+@given(st.binary(max_size=300), st.sampled_from([4096, 16384, 65536]))
+def test_any_bytes_are_entries_of_pages(raw, page):
+    """Binary files have no wrong bytes: each bit means something, whatever comes; a cut entry is none."""
+    found = pagemap.parse(raw)
+    assert len(found) == len(raw) // 8
+    for entry in found:
+        assert entry.pfn is None or (entry.present and 0 < entry.pfn < 1 << 55)
+        names = kpage.parse_flags(entry.raw)
+        assert len(names) == entry.raw.bit_count()
+    start = 1 << 40
+    runs = pagemap.read_runs(Entries(raw, page), 7, [(start, start + len(found) * page)])
+    there = sum(
+        entry.present or entry.swapped or entry.guard or entry.file_or_shared for entry in found
+    )
+    assert int((runs.end - runs.start).sum()) == there * page
+
+
+class Entries(Host):
+    """A pagemap that holds these bytes from 1 TiB on."""
+
+    def __init__(self, raw, page):
+        super().__init__(InstantTexts(page_bytes=page))
+        self._raw = raw
+
+    def read_at(self, _path, offset, size):
+        first = offset - (1 << 40) // self.page_bytes * 8
+        return self._raw[first : first + size]
 
 
 @given(data=st.data())
