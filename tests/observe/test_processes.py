@@ -45,6 +45,28 @@ def test_the_sum_of_all_pss_anon_is_the_kernels_anon_pages():
     assert until(same, seconds=60)
 
 
+@pytest.mark.live
+def test_the_sum_of_what_processes_map_of_files_is_the_kernels_mapped():
+    """Mapped counts each page of a file or of shmem once, however many map it; so does the sum of Pss.
+
+    Of whom we may not read statm counts the pages in full: so what is missing lies between 0 and that.
+    """
+
+    def same():
+        before = meminfo.read(HOST).mapped
+        ours = ProcessTotals.of(rollups(HOST))
+        after = meminfo.read(HOST).mapped
+        if ours.pss_file is None:
+            pytest.skip("this kernel does not split Pss")
+        # each Pss is cut to a kB, by its parts too; the counter lags as AnonPages does
+        tolerance = BATCHES + BATCHES // 2 + 2 * 1024 * ours.readable
+        missing = before - ours.pss_file - ours.pss_shmem
+        quiet = ours.readable >= 1 and abs(after - before) <= BATCHES // 2
+        return quiet and -tolerance <= missing <= ours.unread_shared + tolerance
+
+    assert until(same, seconds=60)
+
+
 def unnamed(line, make):
     """Whether `make` moves `line` and free memory, and not the residual; asked again while others do.
 

@@ -10,17 +10,21 @@ from memlab.errors import Unsupported
 from memlab.model.compare import compare
 from memlab.model.machine import machine_ledger
 from memlab.model.memory import MemoryType, RegionKind
+from memlab.model.occupancy import from_pages, spans
 from memlab.model.pmap import pmap
 from memlab.model.recording import Header, Recording
 from memlab.model.sample import Sample
 from memlab.model.what.recognise import explain as what
 from memlab.model.why import explain
+from memlab.observe import occupancy
 from memlab.observe.files import open_recording, save_recording
 from memlab.present.pmap import pmap_full_text, pmap_text
 from memlab.procfs import (
     maps,
+    maps_table,
     meminfo,
     numa_maps,
+    page_scan,
     pagemap,
     smaps,
     smaps_rollup,
@@ -297,3 +301,46 @@ def test_the_stat_line_of_an_old_kernel_lacks_its_last_fields():
     old = stat.parse(b" ".join(words[:39]) + b"\n")
     assert (old.vsize, old.start_brk) == (19951616, None)
     assert statm.parse(b"4871 18446744073709551615 291 120 0 4443 0\n").resident == 0
+
+
+# maps, PAGEMAP_SCAN and smaps of one stopped process each, recorded while the machine had swap
+SCANNED = DATA / "recordings"
+
+
+def scanned(which):
+    (sample,) = open_recording(SCANNED / f"linux-6.18-{which}.tar.gz")
+    return sample
+
+
+def test_the_scan_says_what_smaps_says_of_swapped_merged_and_huge_pages():
+    """1 MiB in swap, 1 MiB merged by KSM or about to be, 6 MiB in huge pages, lazily freed and locked ones."""
+    sample = scanned("swapped")
+    look = occupancy.read(sample.host, sample.pid)
+    assert (look.source, look.why) == ("PAGEMAP_SCAN", "")
+    truth = sample.smaps
+    assert truth.total("swap") == MIB and truth.total("anon_huge_pages") == 6 * MIB
+    for column in ("rss", "swap", "anonymous"):
+        assert getattr(look.found, column).tolist() == truth.column(column).tolist(), column
+    assert list(look.found.mappings.names) == list(truth.names)
+
+
+@pytest.mark.parametrize(
+    ("which", "why"),
+    [("swapped-shmem", "shared memory may be in swap"), ("hugetlb", "there may be hugetlb pages")],
+)
+def test_what_the_scan_cannot_tell_is_taken_from_smaps(which, why):
+    sample = scanned(which)
+    look = occupancy.read(sample.host, sample.pid)
+    assert (look.source, look.why) == ("smaps", why)
+    for column in ("rss", "swap", "anonymous"):
+        assert getattr(look.found, column).tolist() == sample.smaps.column(column).tolist(), column
+
+
+def test_and_without_the_doubt_it_would_have_been_wrong():
+    """So the doubt is no mere caution: the pages of shmem in swap are in no scan, hugetlb's are in no Rss."""
+    for which, column in (("swapped-shmem", "swap"), ("hugetlb", "rss")):
+        sample = scanned(which)
+        table = maps_table.read(sample.host, sample.pid)
+        pages = page_scan.read(sample.host, sample.pid, spans(table))
+        naive = getattr(from_pages(table, pages), column)
+        assert naive.tolist() != sample.smaps.column(column).tolist()
