@@ -26,6 +26,8 @@ NUMBERS = frozenset(_NUMBER_NAMES.split())
 TEXTS = frozenset({"VmFlags", "Name"})
 # Printed for some mappings only: Nonlinear from Linux 3.5 to 4.0, Name on Android
 SOMETIMES = frozenset({"Nonlinear", "Name"})
+# Printed for all mappings or for none; of a line that no kernel had until now, nobody can say
+EVERYWHERE = (NUMBERS | TEXTS) - SOMETIMES
 
 LINE = re.compile(rb"([A-Z][A-Za-z0-9_]*):[ \t]*(.*)", re.DOTALL)
 NUMBER = re.compile(rb"([0-9]{1,15})( kB)?")  # 15 digits of kB are below 2**63 bytes
@@ -95,7 +97,7 @@ class _Reader:
         key = match[1].decode()
         if key in self._seen:
             raise self._malformed(number, line, "is there twice")
-        if self._needed and key not in self._needed | SOMETIMES:
+        if self._needed and key in EVERYWHERE - self._needed:
             raise self._malformed(number, line, "is not in the mappings before")
         self._seen.add(key)
         why = self._keep(len(self._headers) - 1, key, match[2])
@@ -124,7 +126,7 @@ class _Reader:
         if not self._headers:
             return
         if not self._needed:
-            self._needed = frozenset(self._seen) - SOMETIMES
+            self._needed = EVERYWHERE & self._seen
             if not {"Size", "Rss"} <= self._needed:
                 why = "has no Size and Rss behind it: this is maps, or it is cut"
                 raise self._malformed(*self._head, why)

@@ -114,6 +114,17 @@ class Dripping(Host):
                 return
 
 
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_line_that_a_later_kernel_prints_for_some_mappings_only(row):
+    """Nobody can say of it that a block without it is cut."""
+    blocks = (DATA / "proc" / "26231" / "smaps").read_text().split("VmFlags:")
+    blocks[row] += "Someday:               4 kB\n"
+    text = "VmFlags:".join(blocks).encode()
+    someday = smaps.parse(text).sizes["someday"].tolist()
+    assert someday == [4096 if at == row else 0 for at in range(len(someday))]
+    assert rows(smaps.parse(text)) == rows(by_lines(text))
+
+
 @given(smaps_texts())
 def test_every_text_that_a_kernel_may_write(text):
     assert rows(smaps.parse(text)) == plain(text) == rows(by_lines(text))
