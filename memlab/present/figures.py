@@ -77,6 +77,8 @@ def steps_figure(
             mode="lines+markers", line={"color": colour},
         )  # fmt: skip
     figure.update_layout(xaxis_title="looks, each after as many events as the one before")
+    most = max((len(trace.x) for trace in figure.data), default=1)
+    figure.update_xaxes(dtick=max(1, most // 10))
     return figure
 
 
@@ -99,8 +101,8 @@ def verdicts_figure(
             hovertemplate="%{y}: %{customdata}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(
-        barmode="overlay", bargap=0.25, height=130 + 28 * len(rows), margin_l=130, margin_b=70,
-        xaxis_title="seconds watched", legend_y=1.18, legend_yanchor="top",
+        barmode="overlay", bargap=0.25, height=150 + 28 * len(rows), margin_l=130, margin_b=90,
+        xaxis_title="seconds watched", legend_y=-0.25,
     )  # fmt: skip
     figure.update_yaxes(categoryorder="array", categoryarray=list(rows)[::-1], showgrid=False)
     return figure
