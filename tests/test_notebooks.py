@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from memlab.lab.registry import Leaker, leakers
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(
@@ -38,6 +41,14 @@ def test_a_notebook_is_committed_without_what_running_it_left(path: Path) -> Non
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_asks_for_the_kernel_of_its_environment(path: Path) -> None:
     assert committed(path).metadata.kernelspec.name == "python3"
+
+
+@pytest.mark.parametrize("leaker", leakers().values(), ids=lambda leaker: leaker.name)
+def test_a_leaker_is_met_in_the_chapter_that_the_manifest_names(leaker: Leaker) -> None:
+    """By its whole name: `fd-pipes` does not meet `fd`, nor `shm-posix-closed` `shm-posix`."""
+    chapter = committed(ROOT / "notebooks" / leaker.chapter)
+    text = "\n".join(cell.source for cell in chapter.cells)
+    assert re.search(rf"(?<![\w-]){re.escape(leaker.name)}(?![\w-])", text)
 
 
 def run_notebooks(folder: Path) -> subprocess.CompletedProcess[str]:
