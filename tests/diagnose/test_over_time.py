@@ -1,5 +1,7 @@
 """What would have been said sooner is what would have been said then."""
 
+from itertools import pairwise
+
 import pytest
 
 from memlab.diagnose import diagnose, over_time
@@ -15,7 +17,7 @@ def test_a_warm_up_is_called_a_leak_until_it_has_been_level_for_a_while():
     verdicts = [one.verdict for _, one in said]
     assert verdicts[5] is Verdict.LEAK
     assert verdicts[-1] is Verdict.NOT_A_LEAK
-    turns = [(a, b) for a, b in zip(verdicts, verdicts[1:], strict=False) if a != b]
+    turns = [(a, b) for a, b in pairwise(verdicts) if a != b]
     assert (Verdict.NOT_A_LEAK, Verdict.LEAK) not in turns
     assert said[-1][1].why == diagnose(recording).why
 
