@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from memlab.errors import MemlabError, Unsupported
 from memlab.lab import meters
+from memlab.lab.events import Event
 from memlab.lab.experiment import Experiment, start
 from memlab.lab.meters import Entry
 from memlab.lab.registry import Leaker, get
@@ -88,9 +89,9 @@ def trace(name: str, lang: str = "", size: int = 8 * MIB) -> Trace:
     events = leaker.cap_bytes // 10 if leaker.is_counted else max(4, -(-size // unit))
     try:
         with start(name, lang or leaker.languages[0], paused=True) as run:
-            run.step(1)
+            _step(run, 1)
             before = {place: _read(place, run) for place in PLACES}
-            run.step(events)
+            _step(run, events)
             after = {place: _read(place, run) for place in PLACES}
     except MemlabError as error:
         return Trace(name, 0, {}, str(error))
@@ -105,6 +106,17 @@ def _unit(leaker: Leaker) -> int:
     said = {"leaked_bytes": leaker.chunk_bytes, "touched_bytes": leaker.chunk_bytes}
     said["leaked_units"] = 1
     return meters.expected(leaker, meters.foremost(leaker), said) or leaker.chunk_bytes
+
+
+def _step(run: Experiment, events: int) -> Event:
+    """As `run.step`. Unsupported where the kernel refuses: then nothing was leaked, or not all."""
+    said = run.step(events)
+    if run.holding == "refused":
+        raise Unsupported(
+            f"the kernel refuses what {run.leaker.name} asks for",
+            f"privileges: {run.leaker.privileges}",
+        )
+    return said
 
 
 def _read(place: str, run: Experiment) -> int | None:
@@ -124,9 +136,9 @@ def account(name: str, lang: str = "", events: int = 8) -> list[Entry]:
     Raises what `start` and `meters.read` raise: Unsupported names what this machine lacks.
     """
     with start(name, lang or get(name).languages[0], paused=True) as run:
-        said_before = run.step(1)  # the first one sets things up
+        said_before = _step(run, 1)  # the first one sets things up
         before = meters.read(run)
-        said = run.step(events)
+        said = _step(run, events)
         return meters.account(run, before, said_before, meters.read(run), said)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from memlab.lab.accounts import COUNTED, PLACES, Trace, account, accounts_text, trace
@@ -48,3 +53,17 @@ def test_the_account_of_a_chapter_is_the_account_of_the_tests() -> None:
     assert head.split()[0] == "leaker"
     assert first.split()[-3] == "524,288" and second.split()[-3:] == ["16", "16", "0"]
     assert "'cobol'" in last
+
+
+@pytest.mark.needs("setpriv")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take BPF away from somebody")
+def test_a_leak_that_the_kernel_refuses_says_which_privilege_is_missing() -> None:
+    if Path("/proc/sys/kernel/unprivileged_bpf_disabled").read_text().strip() == "0":
+        pytest.skip("anybody may make BPF maps here")
+    code = "from memlab.lab.accounts import trace; print(trace('kernel-bpf').missing)"
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+    )
+    assert "CAP_BPF" in done.stdout, done.stderr
