@@ -4,7 +4,7 @@ TARGET is a pid or a recording made with `memlab record`. Reads only; nothing is
 and nothing is stopped. What another user's process does not let us read is named.
 
 Exit status: 0 whatever the verdict; 1 for a leak with --fail-on-leak; 2 when TARGET
-cannot be read.
+cannot be read; 3 when the verdict cannot be written.
 """
 
 from __future__ import annotations

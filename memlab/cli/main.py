@@ -1,19 +1,22 @@
 """memlab: See, learn and name Linux memory leaks.
 
 Exit status: 0 done, 1 a leak was found (only with `diagnose --fail-on-leak`),
-2 the request cannot be carried out: one line on stderr says why, 130 interrupted.
+2 the request cannot be carried out: one line on stderr says why, 3 no answer: the output
+cannot be written, or memlab itself failed, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from traceback import print_exc
 from typing import NoReturn
 
 from memlab import __version__
+from memlab.cli._output import Unwritten, forget, prepare
 from memlab.errors import MemlabError
 
 COMMANDS = (
@@ -33,6 +36,8 @@ COMMANDS = (
     "owners",
     "doctor",
 )
+
+NO_ANSWER = 3  # none of the verdict's
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,23 +76,37 @@ def parser(only: str | None = None) -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one command; returns the exit status, which is 1 only where the command says so."""
+    prepare()
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        forget()
+        return 0
+    except Unwritten as error:
+        forget()
+        with suppress(OSError):
+            print(f"memlab: the output cannot be written: {error}", file=sys.stderr)
+    except Exception:
+        with suppress(OSError):
+            print_exc()
+    return NO_ANSWER
+
+
+def _run(arguments: list[str]) -> int:
     only = arguments[0] if arguments and arguments[0] in COMMANDS else None
     args = parser(only).parse_args(arguments)
     try:
         status: int = import_module(f"memlab.cli.{args.command}").run(args)
-        sys.stdout.flush()
         return status
     except MemlabError as error:
         print(f"memlab {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # the reader of our output has left; what we still hold must not raise again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 if __name__ == "__main__":

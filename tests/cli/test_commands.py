@@ -252,6 +252,35 @@ def test_another_users_process_gets_a_verdict_from_what_is_readable():
     assert all("maps" not in s or "root" in s for s in found["not_seen"])
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [("leakers", ">/dev/full"), ("meminfo", ">&-"), ("what Pss", ">&-"), ("--help", ">/dev/full"),
+     ("diagnose $$ --seconds 0.2 --fail-on-leak", ">/dev/full"), ("pidstat $$ 0.1 1", ">/dev/full")],
+)  # fmt: skip
+def test_output_that_cannot_be_written_is_one_line_and_no_verdict(words, where, unbuffered):
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m memlab.cli.main {words} {where}; exit $?"],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": PACKAGE, "PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+    assert done.returncode == 3, done
+    assert done.stderr.startswith("memlab: the output cannot be written: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_closed_input_and_closed_errors_are_no_accident():
+    command = f"{sys.executable} -m memlab.cli.main what"
+    environment = {**os.environ, "PYTHONPATH": PACKAGE}
+    for words, status in (("<&-", 2), ("Pss <&- 2>&-", 0), ("VmRZS 2>&-", 2)):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {words}; exit $?"],
+            capture_output=True, text=True, check=False, timeout=60, env=environment,
+        )  # fmt: skip
+        assert done.returncode == status, done
+        assert bool(done.stdout) == (status == 0)
+
+
 def test_output_into_a_closed_pipe_is_no_error():
     done = subprocess.run(
         f"{sys.executable} -m memlab.cli.main leakers --json | head -1", shell=True, capture_output=True,
