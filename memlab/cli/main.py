@@ -98,7 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     only = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    args = parser(only).parse_args(arguments)
+    args, others = parser(only).parse_known_args(arguments)
+    if others:
+        Parser(f"memlab {only}" if only else "memlab").error(
+            f"unrecognized arguments: {' '.join(others)}"
+        )
     try:
         status: int = import_module(f"memlab.cli.{args.command}").run(args)
         return status

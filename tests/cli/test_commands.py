@@ -281,6 +281,14 @@ def test_closed_input_and_closed_errors_are_no_accident():
         assert bool(done.stdout) == (status == 0)
 
 
+@pytest.mark.parametrize(
+    "words", [["what", "---p"], ["pidstat", "1", "1", "1", "1"], ["meminfo", "x"]]
+)
+def test_an_argument_too_many_names_the_commands_own_help(words):
+    one_line(run(*words), f"memlab {words[0]}: ", f"see memlab {words[0]} --help")
+    one_line(run("--x", *words), "memlab: ", "see memlab --help")
+
+
 def test_output_into_a_closed_pipe_is_no_error():
     done = subprocess.run(
         f"{sys.executable} -m memlab.cli.main leakers --json | head -1", shell=True, capture_output=True,
