@@ -214,7 +214,12 @@ def _notes(recording: Recording) -> list[str]:
 
 def _not_seen(recording: Recording) -> tuple[str, ...]:
     """What was denied, named once, with what it would have told."""
-    denied = sorted({path for sample in recording for path in sample.denied})
+    denied = {
+        call.path: call.message.partition(" may not be read: ")[2] or "run as its owner or as root"
+        for sample in recording
+        for call in sample.texts.calls
+        if call.error == "Denied"
+    }
     meaning = {
         "smaps": "which mapping grows (heap, mmap or a stack)",
         "fd": "which open files grow",
@@ -222,10 +227,10 @@ def _not_seen(recording: Recording) -> tuple[str, ...]:
     }
     pid = str(recording.header.pid)
     sentences = []
-    for path in denied:
+    for path, help_ in sorted(denied.items()):
         file = path.removeprefix(f"/proc/{pid}/").split("/")[0]
         told = f": it would tell {meaning[file]}" if file in meaning else ""
-        sentences.append(f"{path} was denied{told}; run as its owner or as root")
+        sentences.append(f"{path} was denied{told}; {help_}")
     sentences += sorted({message for sample in recording for message in sample.left_out})
     return tuple(sentences)
 

@@ -22,6 +22,7 @@ from memlab.procfs import fd, maps, meminfo, smaps, stat, status, sysvipc_shm
 from memlab.procfs.fd import Fd
 from memlab.procfs.host import FileStat, Host
 from memlab.procfs.maps import Mapping
+from memlab.procfs.privilege import needed
 from memlab.procfs.sysvipc_shm import Segment
 from memlab.units import PAGE_BYTES, format_bytes
 
@@ -120,7 +121,7 @@ class _Search:
         if self._denied:
             said.append(
                 f"processes that may not be read: {self._denied}, which map up to "
-                f"{format_bytes(self._denied_shmem)} of shmem (RssShmem); run as root (CAP_SYS_PTRACE)"
+                f"{format_bytes(self._denied_shmem)} of shmem (RssShmem); {needed('CAP_SYS_PTRACE')}"
             )
         if self._cut:
             said.append(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from memlab.errors import Denied, Gone, MemlabError, Unsupported
 from memlab.procfs.answers import FileStat, Statvfs
+from memlab.procfs.privilege import needed
 
 PROCESS = re.compile(r"/proc/([0-9]+)(?=/|$)")
 
@@ -23,17 +24,16 @@ _IDLE = threading.local()
 
 _TRACER = "run as the process's owner, or as root (CAP_SYS_PTRACE) where it changed its user"
 _ATTACHER = "run as root (CAP_SYS_PTRACE): kernel.yama.ptrace_scope may forbid it to the owner"
-_ROOT = "run as root (CAP_SYS_ADMIN)"
 # What the kernel asks for: fs/proc/base.c and task_mmu.c (PTRACE_MODE_READ unless said
 # otherwise), fs/proc/page.c, mm/slab_common.c, mm/vmalloc.c, kernel/printk/printk.c
 _PRIVILEGES = (
-    (r"/proc/[^/]+/(task/[0-9]+/)?stack", _ROOT),
-    (r"/proc/[^/]+/(task/[0-9]+/)?(mem|syscall|personality)", _ATTACHER),
-    (r"/proc/[^/]+/map_files/.*", "run as root (CAP_CHECKPOINT_RESTORE)"),
-    (r"/proc/[0-9]+(/.*)?", _TRACER),
-    (r"/proc/kmsg|/dev/kmsg", "run as root (CAP_SYSLOG)"),
-    (r"/proc/(kpage\w+|slabinfo|vmallocinfo|pagetypeinfo|kcore)", _ROOT),
-    (r"/sys/kernel/(debug|tracing)(/.*)?", _ROOT),
+    (r"/proc/[^/]+/(task/[0-9]+/)?stack", "CAP_SYS_ADMIN", ""),
+    (r"/proc/[^/]+/(task/[0-9]+/)?(mem|syscall|personality)", "CAP_SYS_PTRACE", _ATTACHER),
+    (r"/proc/[^/]+/map_files/.*", "CAP_CHECKPOINT_RESTORE", ""),
+    (r"/proc/[0-9]+(/.*)?", "CAP_SYS_PTRACE", _TRACER),
+    (r"/proc/kmsg|/dev/kmsg", "CAP_SYSLOG", ""),
+    (r"/proc/(kpage\w+|slabinfo|vmallocinfo|pagetypeinfo|kcore)", "CAP_SYS_ADMIN", ""),
+    (r"/sys/kernel/(debug|tracing)(/.*)?", "CAP_SYS_ADMIN", ""),
 )
 _HIDDEN = "it has ended, never was, or /proc hides it from you (hidepid); ps shows what runs"
 
@@ -274,7 +274,7 @@ class Tree:
 
 def privilege(path: str) -> str:
     """What would allow to read this file, as advice."""
-    for pattern, advice in _PRIVILEGES:
+    for pattern, capability, advice in _PRIVILEGES:
         if re.fullmatch(pattern, path):
-            return advice
+            return needed(capability, advice)
     return "run as its owner or as root"
