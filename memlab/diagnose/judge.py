@@ -190,7 +190,7 @@ def _notes(recording: Recording) -> list[str]:
     """Whether the watch was cut short, or its looks were few."""
     notes = []
     asked = recording.header.asked.get("seconds")
-    if asked is not None and len(recording) and recording.seconds < 0.9 * asked:
+    if asked is not None and len(recording) and recording.seconds < asked - _grain(recording):
         notes.append(
             f"it was to be watched for {format_seconds(asked)}: after"
             f" {format_seconds(recording.seconds)} the process ended, or the watch was ended"
@@ -210,6 +210,16 @@ def _notes(recording: Recording) -> list[str]:
             f" more would have cost over {budget:.2g} of a core (--budget)"
         )
     return notes
+
+
+def _grain(recording: Recording) -> float:
+    """How much shorter a watch may be that ran to its end.
+
+    It ends at the tick nearest to what was asked, and the time of an instant is the middle of its
+    reading, of which the first takes longest.
+    """
+    interval: float = recording.header.asked.get("interval", 0.0)
+    return interval + recording.samples[0].read_seconds
 
 
 def _not_seen(recording: Recording) -> tuple[str, ...]:

@@ -173,6 +173,18 @@ def test_what_was_lost_of_the_recording_is_noted():
     assert found.notes == ("the file is cut",)
 
 
+@pytest.mark.parametrize(
+    ("asked", "cut_short"), [(0.5, False), (2.0, False), (2.1, False), (3.0, True)]
+)
+def test_a_watch_was_cut_short_only_where_an_interval_is_missing(asked, cut_short):
+    lasted = 0.4 if asked < 1 else 2.0
+    whole = made(None, seconds=lasted, interval=0.2)
+    how = {"seconds": asked, "interval": 0.2}
+    watched = Recording(Header(whole.header.target, asked=how), whole.samples)
+    notes = diagnose(watched).notes
+    assert any("the watch was ended" in note for note in notes) == cut_short
+
+
 def test_the_json_has_the_documented_shape():
     plain = json.loads(json.dumps(diagnose(made(lambda t: heap(t * MIB))).to_json()))
     assert list(plain)[:4] == ["format", "target", "observed_seconds", "verdict"]
