@@ -32,6 +32,8 @@ class Term:
 
 Rule = Callable[[Sample], tuple[list[Term], str]]
 STEPS: dict[tuple[str, str], Rule] = {}
+# for where a file on the way through STEPS was denied: less detail, out of what everybody may read
+COARSE: dict[tuple[str, str], Rule] = {}
 
 _INSTANTS = "two files are two instants: 0 when the process stands still"
 # lib/percpu_counter.c, compute_batch_value: max(32, 2 * CPUs); RSS is three such counters since
@@ -42,9 +44,11 @@ _RSS_COUNTERS = 3
 _GATES = ("[vsyscall]", "[vectors]")
 
 
-def _step(start: str, end: str) -> Callable[[Rule], Rule]:
+def _step(
+    start: str, end: str, among: dict[tuple[str, str], Rule] = STEPS
+) -> Callable[[Rule], Rule]:
     def keep(rule: Rule) -> Rule:
-        STEPS[start, end] = rule
+        among[start, end] = rule
         return rule
 
     return keep
@@ -187,6 +191,22 @@ def _not_resident(sample: Sample) -> tuple[list[Term], str]:
         )
         terms.append(Term(label, size, "smaps Rss + Swap - Size"))
     return sorted(terms, key=lambda term: term.bytes), ""
+
+
+@_step("status.parts", "status.vmsize", among=COARSE)
+def _not_resident_in_sum(sample: Sample) -> tuple[list[Term], str]:
+    words = need_status(sample)
+    size, resident = told(words.vm_size, "VmSize"), told(words.vm_rss, "VmRSS")
+    swapped, huge = words.vm_swap or 0, words.hugetlb_pages or 0
+    return [
+        Term("swapped out, without shared memory", swapped, "status VmSwap"),
+        Term("huge pages, which Rss leaves out", huge, "status HugetlbPages"),
+        Term(
+            "not in memory (which mappings: in smaps, which was denied)",
+            size - resident - swapped - huge,
+            "status VmSize - VmRSS - VmSwap - HugetlbPages",
+        ),
+    ], ""
 
 
 @_step("status.parts", "cgroup.usage")

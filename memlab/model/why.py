@@ -6,15 +6,16 @@ to the next (`_step`); an explanation is the shortest way through them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from memlab.errors import MemlabError
+from memlab.errors import Denied, MemlabError
 from memlab.model.readings import FIGURES, Figure, canonical, figure
 from memlab.model.sample import Sample
-from memlab.model.steps import STEPS, Term
+from memlab.model.steps import COARSE, STEPS, Rule, Term
 
+Rules = Mapping[tuple[str, str], Rule]
 CHAIN = ("ps.rss", "smaps.rss", "smaps.pss", "smaps.uss")
 
 
@@ -78,21 +79,31 @@ def explain_chain(sample: Sample, names: Sequence[str] = CHAIN) -> Explanation:
 
 
 def _walk(sample: Sample, start: str, end: str) -> list[Step]:
-    way = _way(canonical(start), canonical(end))
-    steps = [_take(sample, one, other) for one, other in pairwise(way)]
+    ends = canonical(start), canonical(end)
+    try:
+        steps = _steps(sample, *ends, STEPS)
+    except Denied as denied:
+        try:
+            steps = _steps(sample, *ends, STEPS | COARSE)
+        except MemlabError:
+            raise denied from None
     if steps:  # the ends keep the names by which they were asked for
         steps[0] = replace(steps[0], start=figure(sample, start))
         steps[-1] = replace(steps[-1], end=figure(sample, end))
     return steps
 
 
-def _way(start: str, end: str) -> list[str]:
+def _steps(sample: Sample, start: str, end: str, rules: Rules) -> list[Step]:
+    return [_take(sample, *pair, rules) for pair in pairwise(_way(start, end, rules))]
+
+
+def _way(start: str, end: str, rules: Rules) -> list[str]:
     """The shortest way through the identities."""
     came: dict[str, str] = {start: start}
     queue = [start]
     while queue and end not in came:
         here = queue.pop(0)
-        for pair in STEPS:
+        for pair in rules:
             if here in pair:
                 there = pair[1] if pair[0] == here else pair[0]
                 if there not in came:
@@ -106,11 +117,9 @@ def _way(start: str, end: str) -> list[str]:
     return way[::-1]
 
 
-def _take(sample: Sample, start: str, end: str) -> Step:
-    forward = (start, end) in STEPS
-    rule: Callable[[Sample], tuple[list[Term], str]]
-    rule = STEPS[(start, end) if forward else (end, start)]
-    found, slack = rule(sample)
+def _take(sample: Sample, start: str, end: str, rules: Rules) -> Step:
+    forward = (start, end) in rules
+    found, slack = rules[(start, end) if forward else (end, start)](sample)
     terms = found if forward else [replace(term, bytes=-term.bytes) for term in found]
     shown = tuple(term for term in terms if term.bytes)
     ends = figure(sample, start), figure(sample, end)

@@ -139,6 +139,19 @@ def test_a_name_that_is_none_lists_those_that_are(sample):
     assert canonical("PS.RSS") == "status.vmrss"
 
 
+def test_what_everybody_may_read_is_enough_where_smaps_is_denied(sample):
+    poor = with_texts(sample, refused=[f"/proc/{sample.pid}/smaps"])
+    for names in (("ps.rss", "ps.vsz"), ("top.virt", "top.res"), ("ps.vsz", "pidstat.rss")):
+        found = explain(poor, *names)
+        assert found.start.bytes + sum(t.bytes for t in found.terms) + found.residual == (
+            found.end.bytes
+        )
+        assert any("not in memory" in term.label for term in found.terms)
+        assert any(term.source.startswith("smaps") for term in explain(sample, *names).terms)
+    with pytest.raises(Denied):
+        explain(poor, "ps.rss", "smem.pss")
+
+
 def test_what_was_denied_is_said(sample):
     blind = with_texts(sample, refused=[f"/proc/{sample.pid}/smaps"])
     assert (
