@@ -9,6 +9,7 @@ some memfd's inode too, and each IPC namespace counts its shmids from 0. So a se
 
 from __future__ import annotations
 
+import re
 import stat as modes
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from memlab.procfs.sysvipc_shm import Segment
 from memlab.units import format_bytes
 
 DELETED = " (deleted)"
+# shm_open(3) takes names without a slash: a file in a folder of /dev/shm is a file like any other
+_MADE_BY_SHM_OPEN = re.compile(r"(/proc/\d+/root)?/dev/shm/[^/]+", re.DOTALL)
 
 
 class ObjectKind(StrEnum):
@@ -278,7 +281,8 @@ class _Table:
         if device in self._gathered.hidden:
             kind = hidden_kind(name) or ObjectKind.INTERNAL
         elif device in self._places:
-            kind = ObjectKind.POSIX if self._places[device].posix else ObjectKind.TMPFS
+            posix = self._places[device].posix and _MADE_BY_SHM_OPEN.fullmatch(name)
+            kind = ObjectKind.POSIX if posix else ObjectKind.TMPFS
         else:
             return None
         key = ("sysv:" + ipc, "", inode) if kind is ObjectKind.SYSV else ("", device, inode)

@@ -94,7 +94,7 @@ def posix(found, scene, name):
 
 def test_a_deleted_file_is_held_by_the_process_that_has_it_open(found, scene):
     thing = posix(found, scene, "opened")
-    assert (thing.kind, thing.state, thing.bytes) == (ObjectKind.POSIX, State.DELETED, 3 * PAGE)
+    assert (thing.kind, thing.state, thing.bytes) == (ObjectKind.TMPFS, State.DELETED, 3 * PAGE)
     # the grandchild was forked with the same descriptors
     assert {h.pid: h.fds for h in thing.holders} == {
         scene["pid"]: (scene["held"],), scene["grandchild"]: (scene["held"],),
@@ -134,6 +134,22 @@ def test_text_names_each_of_them(found, scene):
     own = owners_text(found, scene["pid"])
     assert f"{scene['folder']}/mapped" in own
     assert f"{scene['folder']}/orphan" not in own
+
+
+def test_a_posix_segment_is_a_name_in_dev_shm_itself():
+    name = f"memlab-test-segment-{os.getpid()}"
+    path = Path("/dev/shm") / name
+    path.write_bytes(bytes(3 * PAGE))
+    try:
+        with path.open("rb"):
+            kept = look(HOST)
+            path.unlink()
+            lost = look(HOST)
+    finally:
+        path.unlink(missing_ok=True)
+    for found, state in ((kept, State.HELD), (lost, State.DELETED)):
+        (thing,) = (o for o in found.of(os.getpid()) if name in o.name)
+        assert (thing.kind, thing.state, thing.bytes) == (ObjectKind.POSIX, state, 3 * PAGE)
 
 
 def test_a_segment_with_and_without_attachments():
