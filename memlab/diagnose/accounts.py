@@ -26,9 +26,12 @@ MMAP_THRESHOLD = 128 * KIB
 
 @dataclass(frozen=True)
 class Account:
-    """One pattern's account in one recording; `resident` is set where `series` is virtual."""
+    """One pattern's account in one recording; `resident` is set where `series` is virtual.
 
-    pattern: Pattern
+    candidates: the patterns whose growth shows here, more than one where no mappings were read.
+    """
+
+    candidates: tuple[Pattern, ...]
     basis: Basis
     quantum: float
     series: Series
@@ -36,7 +39,22 @@ class Account:
     source: str
     resident: Series | None = None
 
+    @property
+    def pattern(self) -> Pattern | None:
+        """The one that it is of, where that is known."""
+        return self.candidates[0] if len(self.candidates) == 1 else None
 
+
+# what lies in RssAnon and in RssShmem (mm/memory.c, mm_counter)
+_IN_RSS_ANON = (
+    Pattern.HEAP,
+    Pattern.ARENA,
+    Pattern.ANONYMOUS,
+    Pattern.THREAD_STACK,
+    Pattern.MAIN_STACK,
+    Pattern.PRIVATE_FILE,
+)
+_IN_RSS_SHMEM = (Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD, Pattern.TMPFS)
 _BY_KIND = (
     # pattern, kinds, grain, what it is called
     (Pattern.HEAP, (RegionKind.HEAP,), TOP_PAD, "[heap]"),
@@ -102,7 +120,7 @@ def _kind_account(
         pattern, _over_kinds("footprint_by_kind", kinds), source="smaps Rss + Swap"
     )
     basis = Basis.SWAP_BACKED if shared else Basis.RESIDENT
-    return Account(pattern, basis, grain, series, where, "smaps Rss + Swap")
+    return Account((pattern,), basis, grain, series, where, "smaps Rss + Swap")
 
 
 def _stack_account(recording: Recording) -> Account:
@@ -117,7 +135,7 @@ def _stack_account(recording: Recording) -> Account:
     )
     # PTHREAD_STACK_MIN and a guard: no stack is smaller
     return Account(
-        Pattern.THREAD_STACK,
+        (Pattern.THREAD_STACK,),
         Basis.VIRTUAL,
         16 * KIB + PAGE_BYTES,
         series,
@@ -131,7 +149,12 @@ def _tmpfs_account(recording: Recording) -> Account:
     series = recording.collect("tmpfs", _open_on_tmpfs, source="fd/, stat st_blocks")
     where = "tmpfs files it holds open"
     return Account(
-        Pattern.TMPFS, Basis.SWAP_BACKED, PAGE_BYTES, series, where, "st_blocks of its descriptors"
+        (Pattern.TMPFS,),
+        Basis.SWAP_BACKED,
+        PAGE_BYTES,
+        series,
+        where,
+        "st_blocks of its descriptors",
     )
 
 
@@ -159,19 +182,19 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
     shmem = recording.series("status.rss_shmem")
     found = [
         Account(
-            Pattern.ANONYMOUS,
+            _IN_RSS_ANON,
             Basis.RESIDENT,
             MMAP_THRESHOLD,
             anonymous,
-            "private anonymous memory (heap or mmap: that is in smaps, which was denied)",
+            "private anonymous memory (which part of it: that is in smaps, which was not read)",
             "status RssAnon + VmSwap",
         ),
         Account(
-            Pattern.SHARED_ANONYMOUS,
+            _IN_RSS_SHMEM,
             Basis.SWAP_BACKED,
             MMAP_THRESHOLD,
             shmem,
-            "shared anonymous memory (which kind: that is in smaps, which was denied)",
+            "shared anonymous memory (which kind: that is in smaps, which was not read)",
             "status RssShmem",
         ),
     ]
@@ -192,7 +215,7 @@ def _untouched_account(virtual: Series, resident: Series) -> Account:
         step is not None and step.bytes > PAGE_BYTES and (step.bytes - PAGE_BYTES) % (64 * KIB) == 0
     )
     return Account(
-        Pattern.THREAD_STACK if stacks else Pattern.ADDRESS_SPACE,
+        (Pattern.THREAD_STACK if stacks else Pattern.ADDRESS_SPACE,),
         Basis.VIRTUAL,
         MMAP_THRESHOLD,
         virtual,

@@ -46,7 +46,6 @@ _KINDS = {
 class Words:
     """The parts of a finding that are for people."""
 
-    pattern: Pattern
     where: str
     evidence: tuple[str, ...]
     forecast: Forecast | None
@@ -64,12 +63,24 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
     evidence += [f"mapping: {change.line}" for change in changes[:3]]
     evidence += _types(recording, account)
     return Words(
-        account.pattern,
         _where(recording, account, changes),
         tuple(evidence),
         forecast(recording, account, found),
-        _NEXT[account.pattern].format(pid=recording.header.pid),
+        _next(recording, account.pattern),
     )
+
+
+def _next(recording: Recording, pattern: Pattern | None) -> str:
+    """What was denied comes first: whoever may not read smaps may attach no tool either."""
+    pid = recording.header.pid
+    denied = any(f"/proc/{pid}/smaps" in sample.denied for sample in recording)
+    command = f"memlab diagnose {pid}" if pattern is None else _NEXT[pattern].format(pid=pid)
+    if (
+        pattern is None
+    ):  # where smaps was left out to spare the process, it says what would allow it
+        allowing = [said.rpartition(" with ")[2] for s in recording for said in s.left_out]
+        command = " ".join([command, *allowing[-1:]])
+    return f"sudo {command}" if denied else command
 
 
 def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
@@ -85,7 +96,7 @@ def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
         )
 
 
-def _grown_mappings(recording: Recording, pattern: Pattern) -> list[Grown]:
+def _grown_mappings(recording: Recording, pattern: Pattern | None) -> list[Grown]:
     seen = [sample.regions for sample in recording if sample.regions is not None]
     if len(seen) < 2 or pattern not in _KINDS:
         return []

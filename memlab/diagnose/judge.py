@@ -172,7 +172,7 @@ def _finding(recording: Recording, judged: Judged) -> Finding:
         resident = round(found.rate, 1)
     low, high = found.interval
     return Finding(
-        pattern=words.pattern,
+        candidates=account.candidates,
         where=words.where,
         basis=account.basis,
         bytes_per_second=round(found.rate, 1),

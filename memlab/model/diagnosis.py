@@ -58,9 +58,13 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Finding:
-    """One leak: what, where, how fast, how much, on which evidence, and what to type next."""
+    """One leak: what, where, how fast, how much, on which evidence, and what to type next.
 
-    pattern: Pattern
+    candidates: the patterns that the evidence fits; pattern: None where that is more than one,
+    for what would tell them apart was not read.
+    """
+
+    candidates: tuple[Pattern, ...]
     where: str
     basis: Basis
     bytes_per_second: float
@@ -71,6 +75,23 @@ class Finding:
     resident_bytes_per_second: float | None = None
     step: Step | None = None
     forecast: Forecast | None = None
+
+    @property
+    def pattern(self) -> Pattern | None:
+        """The one it is, where that is known."""
+        return self.candidates[0] if len(self.candidates) == 1 else None
+
+    @property
+    def pattern_words(self) -> str:
+        """The pattern, or between which of them it lies; for people."""
+        if self.pattern is not None:
+            return self.pattern
+        *most, last = self.candidates
+        return f"not known: {', '.join(most)} or {last}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain JSON types, `pattern` first."""
+        return {"pattern": self.pattern, **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -104,5 +125,5 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         """A dict of plain JSON types, `format` first; described in docs/diagnose-json.md."""
         plain = asdict(self)
-        plain["findings"] = [asdict(finding) for finding in self.findings]
+        plain["findings"] = [finding.to_json() for finding in self.findings]
         return {"format": FORMAT, **plain}

@@ -44,7 +44,7 @@ def finding_lines(finding: Finding) -> list[str]:
     """One finding, as indented lines."""
     low, high = finding.bytes_per_second_interval
     lines = [
-        f"  pattern   {finding.pattern}",
+        f"  pattern   {finding.pattern_words}",
         f"  where     {finding.where}",
         f"  rate      {format_rate(finding.bytes_per_second)} ({finding.basis}; "
         f"{format_rate(low)} to {format_rate(high)}), {format_bytes(finding.bytes)} so far",

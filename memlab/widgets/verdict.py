@@ -82,7 +82,7 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
 def _finding_html(finding: Finding) -> str:
     low, high = finding.bytes_per_second_interval
     rows = [
-        ("pattern", f"<b>{escape(finding.pattern)}</b>"),
+        ("pattern", f"<b>{escape(finding.pattern_words)}</b>"),
         ("where", escape(finding.where)),
         (
             "rate",

@@ -9,6 +9,7 @@ from memlab.diagnose import diagnose, step
 from memlab.model.diagnosis import Need, Verdict, Why
 from memlab.model.recording import Header, Recording
 from memlab.model.sample import Sample
+from memlab.present.text import diagnosis_text
 from memlab.procfs.host import Call, InstantTexts
 
 KIB, MIB = 1024, 1 << 20
@@ -63,6 +64,7 @@ def test_a_growing_heap_is_a_leak_with_its_rate_place_and_next_step():
     assert found.verdict is Verdict.LEAK
     (finding,) = found.findings
     assert (finding.pattern, finding.basis) == ("heap", "resident")
+    assert finding.candidates == ("heap",)
     assert finding.where.startswith("[heap] 5555")
     assert finding.bytes_per_second == pytest.approx(MIB, rel=0.01)
     low, high = finding.bytes_per_second_interval
@@ -130,10 +132,26 @@ def test_without_smaps_the_verdict_rests_on_what_everybody_may_read():
     )
     assert found.verdict is Verdict.LEAK
     (finding,) = found.findings
-    assert finding.pattern == "anonymous"
+    assert finding.pattern is None
+    assert {"heap", "anonymous"} < set(finding.candidates)
     assert "smaps" in finding.where
+    assert finding.next == "sudo memlab diagnose 42"
+    said = json.loads(json.dumps(found.to_json()))["findings"][0]
+    assert said["pattern"] is None
+    assert said["candidates"] == list(finding.candidates)
+    assert "not known: heap, arena" in diagnosis_text(found)
     assert len(found.not_seen) == 2
     assert "which mapping grows" in " ".join(found.not_seen)
+
+
+def test_mappings_that_were_left_out_are_asked_for_with_the_option_that_allows_them():
+    growing = made(None, vsize=lambda t: 90 * MIB + int(t * MIB), rss=lambda t: int(t * MIB) + MIB)
+    said = Call(
+        "read", "/proc/42/smaps", error="Refused", message="too many: allow that with --stall 2"
+    )
+    samples = [replace(s, texts=InstantTexts(s.texts.files, [said])) for s in growing]
+    (finding,) = diagnose(Recording(growing.header, tuple(samples))).findings
+    assert (finding.pattern, finding.next) == (None, "memlab diagnose 42 --stall 2")
 
 
 def test_without_smaps_steps_of_a_stack_and_its_guard_are_still_named():
@@ -144,6 +162,7 @@ def test_without_smaps_steps_of_a_stack_and_its_guard_are_still_named():
     )  # fmt: skip
     (finding,) = found.findings
     assert finding.pattern == "thread-stack"
+    assert finding.next.startswith("sudo strace")
     assert (finding.step.bytes, round(finding.step.period_seconds)) == (10244 * KIB, 60)
 
 
@@ -192,7 +211,7 @@ def test_the_json_has_the_documented_shape():
     assert {"why", "findings", "not_seen", "cost"} <= set(plain)
     assert set(plain["findings"][0]) == {
         "pattern", "where", "basis", "bytes_per_second", "bytes_per_second_interval",
-        "resident_bytes_per_second", "step", "bytes", "evidence", "forecast", "next",
+        "candidates", "resident_bytes_per_second", "step", "bytes", "evidence", "forecast", "next",
     }  # fmt: skip
     assert plain["cost"]["cpu_seconds"] > 0
 
