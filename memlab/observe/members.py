@@ -115,10 +115,15 @@ class MemberWriter:
         self._size += len(member)
 
     def _give_up(self, why: str) -> None:
-        """Cut back to the last whole member: what was written stays readable."""
+        """Cut back to the last whole member: what was written stays readable, and nothing is no file."""
         os.ftruncate(self._file, self._size)
         os.close(self._file)
         self._file = -1
+        if not self._size:
+            self.path.unlink(missing_ok=True)
+            raise MemlabError(
+                f"{self.path} {why}", "not even the header fits, and nothing was made"
+            )
         raise MemlabError(
             f"{self.path} {why}", f"it keeps {format_bytes(self._size)} and opens up to there"
         )

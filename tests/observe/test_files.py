@@ -131,6 +131,16 @@ def fill(writer):
         writer._members.flush()
 
 
+@pytest.mark.parametrize("cap", [0, 10])
+def test_a_cap_that_holds_no_header_makes_no_file(tmp_path, cap):
+    path = tmp_path / "run.tar.gz"
+    with pytest.raises(MemlabError, match="not even the header"):
+        RecordingWriter(path, HEADER, cap_bytes=cap)
+    assert not path.exists()
+    RecordingWriter(path, HEADER).close()
+    assert len(open_recording(path)) == 0
+
+
 def test_at_its_cap_it_stops_and_stays_whole(tmp_path):
     path = tmp_path / "capped.tar.gz"
     writer = RecordingWriter(path, HEADER, cap_bytes=20_000)
