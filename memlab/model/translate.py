@@ -211,6 +211,9 @@ def _state(
     if entry.swapped:
         area, place = entry.swap or (0, 0)
         return "swapped", f"in swap area {area} at page {place} (0 and 0 where hidden)"
+    if "pf" in mapping.vm_flags:
+        # frames that have no page of the kernel's bookkeeping (VM_PFNMAP): pagemap skips them
+        return "unknown", "frames of the kernel or of a device: pagemap shows nothing of them"
     if mapping.perms.startswith("---"):
         return "absent", "nothing: no access is allowed here, it is reserved or a guard"
     if kind is MemoryType.SHARED_ANONYMOUS:
@@ -225,6 +228,9 @@ def _present(
 ) -> tuple[str, str]:
     if flags is not None and "zero_page" in flags:
         return "zero", "the zero page: read, never written; not counted in Rss"
+    if kind is MemoryType.OTHER and "ht" not in mapping.vm_flags:
+        # pagemap's bit for files says no more than: not anonymous
+        return "present", "in memory, a page of the kernel or of a device: of no file"
     if entry.file_or_shared:
         if kind is MemoryType.SHARED_ANONYMOUS:
             return "shared", "in memory, a page of shared memory (shmem)"

@@ -76,6 +76,15 @@ def test_what_is_behind_each_sort_of_page(sample, areas):
     assert state("copy", 1) == "file"
 
 
+def test_pages_of_the_kernel_are_of_no_file_and_not_called_untouched(sample):
+    mapped = {row.name for row in sample.smaps}
+    for name, states in (("[vdso]", ("present", "absent")), ("[vvar]", ("unknown",))):
+        if name in mapped:  # else this kernel has none
+            page = seen(sample, find_address(sample, name)).page
+            assert page.state in states
+            assert "page cache" not in page.meaning
+
+
 def test_the_mapping_and_the_place_in_its_file(sample, areas):
     found = seen(sample, areas["copy"] + 2 * PAGE + 17)
     assert (found.page_offset, found.file_offset) == (17, 2 * PAGE + 17)
