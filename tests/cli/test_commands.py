@@ -15,6 +15,7 @@ from memlab.cli.main import COMMANDS
 from memlab.lab.experiment import start
 from memlab.lab.registry import leakers
 from memlab.observe.files import open_recording
+from memlab.present.pidstat import HEADER
 from memlab.procfs import stat
 from memlab.procfs.host import Host
 from tests.waiting import until
@@ -63,6 +64,10 @@ def test_every_command_is_in_the_readme():
     readme = (Path(PACKAGE) / "README.md").read_text()
     for command in COMMANDS:
         assert f"memlab {command}" in readme
+
+
+def test_the_readme_shows_the_columns_that_pidstat_prints():
+    assert f"\n    {HEADER}\n" in (Path(PACKAGE) / "README.md").read_text()
 
 
 @pytest.mark.parametrize("command", ["pidstat", "record", "diagnose"])
