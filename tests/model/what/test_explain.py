@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memlab.model.what.clean import lines_of
 from memlab.model.what.glossary import _hints, everywhere, glossary, meaning
 from memlab.model.what.recognise import explain
 from memlab.model.what.types import Tone
@@ -136,6 +137,24 @@ def test_the_case_of_the_course():
 def test_what_pasting_did_is_undone(text, name, shown):
     (item,) = explain(text).items
     assert value(item, name) == shown
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "[   12.345678] ", "[   12.345678] [ T1234] ", "<3>[   12.345678] ", "kernel: ",
+        "[Wed Nov 25 23:30:08 2026] ", "[Nov25 23:30] ", "[Nov 5 23:30] ", "[  +0.000012] ",
+        "[   12.345678 <    0.000012>] ", "[<    0.000012>] ",
+        "kern  :err   : [   12.345678] ", "kern  :warn  : [Nov25 23:30] ", "kern  :info  : ",
+        "2026-11-25T23:30:08,123456+00:00 ", "kern  :err   : 2026-11-25T23:30:08,123456+00:00 ",
+        "Nov 25 23:30:08 kernel: ", "Nov 25 23:30:08 host kernel: ", "Nov 25 23:30:08 kernel: [   12.345678] ",
+        "2026-11-25T23:30:08+0000 host kernel: ", "[   12.345678] host kernel: ", "3,1234,12345678,-;",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", OOM, ids=lambda path: path.stem)
+def test_the_prefix_of_a_log_says_nothing(path, prefix):
+    bare = [line for line in lines_of(path.read_text()) if line.strip()]
+    assert lines_of("\n".join(prefix + line for line in bare)) == bare
 
 
 @pytest.mark.parametrize(
