@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--here",
         action="store_true",
-        help="the text is from this machine: compare sizes with its memory",
+        help="the text is from this machine: compare sizes with its memory, tell units by it",
     )
     parser.add_argument(
         "--width", metavar="COLUMNS", type=_width, help="wrap here (default: the terminal's width)"

@@ -20,9 +20,9 @@ def what_text(text: str, width: int = 100, here_bytes: int | None = None) -> str
     """Explain pasted text: /proc files, tools' output, OOM reports, or a field's name.
 
     `here_bytes` is the MemTotal of the machine that the text is from, if sizes are to be compared
-    with it. Raises MemlabError, with the nearest names, where nothing is recognised.
+    with it and units told by it. Raises MemlabError, with the nearest names, where nothing is recognised.
     """
-    explanation = explain(text)
+    explanation = explain(text, here_bytes)
     if not explanation.items:
         raise _nothing(text)
     blocks = [_block(item, width, here_bytes) for item in explanation.items]

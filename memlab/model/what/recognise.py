@@ -30,8 +30,11 @@ _MOST_WRAPPED = 3
 _PAIR = re.compile(r" *[\w-]+[:=]\S")
 
 
-def explain(text: str) -> Explanation:
-    """Explain a field's name, or any lines; what is not recognised is in `unknown`. Never raises."""
+def explain(text: str, here_bytes: int | None = None) -> Explanation:
+    """Explain a field's name, or any lines; what is not recognised is in `unknown`. Never raises.
+
+    here_bytes: MemTotal of the machine that the text is from.
+    """
     if "\n" not in text.strip() and (item := _named(text.strip())):
         return Explanation((item,))
     lines = lines_of(text)
@@ -47,8 +50,8 @@ def explain(text: str) -> Explanation:
             unknown.append((at + 1, lines[at].strip()))
             at += 1
         else:
-            items.append(found[0])
-            at = found[1]
+            item, at = found
+            items.append(item.known(here_bytes) if here_bytes and item.known else item)
     return Explanation(tuple(items), tuple(unknown))
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from memlab.model.what.glossary import TITLES, field, meaning
 from memlab.model.what.machine_rules import free_remarks, vmstat_tool_remarks
 from memlab.model.what.process_rules import faults_remark, growth_remarks, row_remarks
 from memlab.model.what.types import Field, Item, Remark, normal, note
 from memlab.model.what.values import amount
-from memlab.units import KIB
+from memlab.units import GIB, KIB, MIB, format_bytes
 
 Row = dict[str, str]
 _TIME = re.compile(r"^ *(?:(\d\d:\d\d:\d\d(?: [AP]M)?|\d{10})|([A-Z]\w{4,}:)) +")
@@ -223,21 +224,65 @@ def read_free(lines: list[str], at: int) -> tuple[Item, int] | None:
         after += 1
     if not headed and (not rows or len(next(iter(rows.values()))) < 3):
         return None
+    if not rows:
+        fields = tuple(field("free", name, "") for name in words)
+        return Item("the heading of free: the machine's memory", fields), after
+    return _free(rows, columns, None), after
+
+
+_FREE_UNITS = {"free -b": 1, "free": KIB, "free -m": MIB, "free -g": GIB}
+
+
+def _free(rows: dict[str, list[str]], columns: list[str] | None, here_bytes: int | None) -> Item:
+    """The rows; plain numbers in the unit that fits the machine best, KiB where it is not known."""
+    plain = all(cell.isdecimal() for cells in rows.values() for cell in cells)
+    total = int(rows.get("Mem", ["0"])[0]) if plain else 0
+    called = _unit_of(total, here_bytes) if here_bytes and total else None
+    unit = _FREE_UNITS[called or "free"]
     fields: list[Field] = []
     numbers: dict[str, dict[str, float]] = {}
     for row, cells in rows.items():
         names = columns or (_FREE_WIDE if len(cells) == 7 else _FREE_NEW)
-        unit = "KiB" if all(cell.isdecimal() for cell in cells) else "text"
         for name, cell in zip(names, cells, strict=False):
-            fields.append(field("free", name, cell, f"{row} {name}", unit))
-            numbers.setdefault(row, {})[name] = amount(cell, KIB) or 0.0
-    if not rows:
-        fields = [field("free", name, "") for name in words]
+            size = amount(cell, unit) or 0.0
+            shown = f"{size // KIB:.0f}" if plain else cell
+            fields.append(field("free", name, shown, f"{row} {name}", "KiB" if plain else "text"))
+            numbers.setdefault(row, {})[name] = size
+    remarks = tuple(free_remarks(numbers))
+    if not plain:
+        return Item("output of free: the machine's memory", tuple(fields), remarks)
+    if called:
+        how = f"in the unit of `{called}`, by this machine's MemTotal"
+        return Item(f"output of free: the machine's memory ({how})", tuple(fields), remarks)
     return Item(
         "output of free: the machine's memory (plain numbers taken as KiB)",
         tuple(fields),
-        tuple(free_remarks(numbers)),
-    ), after
+        (*_unit_remarks(total, here_bytes), *remarks),
+        known=partial(_free, rows, columns),
+    )
+
+
+def _unit_of(total: int, here_bytes: int) -> str | None:
+    """Which call of free prints this total here; None where none does, up to half of it rounded off."""
+    off = {
+        called: abs(total * unit - here_bytes) / here_bytes for called, unit in _FREE_UNITS.items()
+    }
+    called = min(off, key=off.__getitem__)
+    return called if off[called] <= 0.5 else None
+
+
+def _unit_remarks(total: int, here_bytes: int | None) -> Iterator[Remark]:
+    if not total:
+        return
+    sizes = [format_bytes(total * unit) for unit in (KIB, MIB, GIB)]
+    yield note(
+        f"free names no unit: {total:,} of `free` are {sizes[0]}, of `free -m` {sizes[1]}, of `free -g` {sizes[2]}; "
+        + (
+            "none of them is this machine's MemTotal"
+            if here_bytes
+            else "--here tells which, on the same machine"
+        )
+    )
 
 
 _VMSTAT = [

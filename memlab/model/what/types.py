@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,12 +53,14 @@ class Item:
     """One recognised piece of the text: what it is, its fields, what to think of their values.
 
     resident: the largest resident size of one process in it, in bytes; None where it tells none.
+    known: the same by the MemTotal of the machine it is from, in bytes, where that tells more.
     """
 
     title: str
     fields: tuple[Field, ...]
     remarks: tuple[Remark, ...] = ()
     resident: int | None = None
+    known: Callable[[int], Item] | None = None
 
 
 @dataclass(frozen=True)

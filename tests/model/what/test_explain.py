@@ -304,6 +304,36 @@ def test_this_machines_tools(command):
     assert not [f.name for item in found.items for f in item.fields if UNNAMED in f.meaning]
 
 
+FREE = """               total        used        free      shared  buff/cache   available
+Mem:           24105        3068       18357          38        3104       21036
+Swap:              0           0           0"""
+
+
+def test_free_names_no_unit_so_the_machine_tells_it():
+    (item,) = explain(FREE).items
+    assert value(item, "Mem total") == "24,105 kB = 23.5 MiB"
+    assert "of `free -m` 23.5 GiB" in told(explain(FREE))
+    (item,) = explain(FREE, here_bytes=24684092 * 1024).items
+    assert value(item, "Mem total") == "24,683,520 kB = 23.5 GiB"
+    assert "unit" not in told(explain(FREE, here_bytes=24684092 * 1024))
+    (item,) = explain(FREE, here_bytes=900 << 30).items
+    assert value(item, "Mem total") == "24,105 kB = 23.5 MiB"
+    assert "none of them" in told(explain(FREE, here_bytes=900 << 30))
+
+
+@pytest.mark.live
+@pytest.mark.needs("free")
+@pytest.mark.parametrize("option", ["-b", "-k", "-m"])
+def test_here_every_unit_of_free_is_the_same_machine(option):
+    with open("/proc/meminfo") as file:
+        here = int(file.readline().split()[1]) * 1024
+    text = subprocess.run(["free", option], capture_output=True, text=True, check=True).stdout
+    (item,) = explain(text, here).items
+    assert int(value(item, "Mem total").split()[0].replace(",", "")) == pytest.approx(
+        here / 1024, abs=1024
+    )
+
+
 def test_kmemleak():
     text = """unreferenced object 0xffff888003c5a000 (size 4096):
   comm "insmod", pid 71, jiffies 4294896612 (age 12.020s)
