@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -19,8 +19,8 @@ from memlab.model.what.fields import (
     tools,
     vmstat,
 )
-from memlab.model.what.types import Field
-from memlab.model.what.values import worded
+from memlab.model.what.types import Field, Remark, alarming
+from memlab.model.what.values import whole, worded
 from memlab.procfs.fields import snake
 
 
@@ -110,6 +110,21 @@ def field(file: str, name: str, raw: str, label: str = "", unit: str = "") -> Fi
         text = f"not known here: newer than Linux 6.18, or a vendor's; {TITLES[file]} has it"
         return Field(label or name, raw, text, "")
     return Field(label or name, worded(raw, unit or found.unit), found.text, found.source)
+
+
+def impossible(file: str, texts: Mapping[str, str]) -> list[Remark]:
+    """On sizes and counts that no kernel prints so: they were changed, or are of something else."""
+    remarks = []
+    for key, text in texts.items():
+        found, number = meaning(file, key), whole(text)
+        if found is None or found.unit not in ("kB", "count") or not text:
+            continue
+        if number is None or (found.unit == "kB" and number < 0):
+            wanted = "a size in kB" if found.unit == "kB" else "a whole number"
+            remarks.append(
+                alarming(f"the kernel writes no {key} like this: {text!r} is not {wanted}")
+            )
+    return remarks
 
 
 def everywhere(name: str) -> tuple[Meaning, ...]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from memlab.errors import Malformed
-from memlab.model.what.glossary import field, glossary
+from memlab.model.what.glossary import field, glossary, impossible
 from memlab.model.what.mapping_rules import describe, one_remarks, sum_remarks
 from memlab.model.what.types import Field, Item, Remark, note
 from memlab.model.what.values import kilobytes, whole
@@ -128,7 +128,8 @@ def _one(mapping: Pasted) -> Item:
     title = f"one mapping of /proc/PID/{_file_of([mapping])}: {kilobytes(mapping.size)} {mapping.perms}, {what}"
     fields = [*_header_fields(mapping), *_text_fields(mapping.texts)]
     rss = mapping.sizes.get("Rss")
-    return Item(title, tuple(fields), tuple(one_remarks(mapping)), rss)
+    remarks = (*impossible("smaps", mapping.texts), *one_remarks(mapping))
+    return Item(title, tuple(fields), remarks, rss)
 
 
 def _header_fields(mapping: Pasted) -> list[Field]:
@@ -158,7 +159,8 @@ def _rollup(rollup: Pasted) -> Item:
     fields = [field("maps", "address", f"{rollup.header[0]:x}-{rollup.header[1]:x}")]
     fields += _text_fields(rollup.texts)
     title = "/proc/PID/smaps_rollup: the sums over all mappings of one process"
-    return Item(title, tuple(fields), tuple(sum_remarks(rollup.sizes)), rollup.sizes.get("Rss"))
+    remarks = (*impossible("smaps", rollup.texts), *sum_remarks(rollup.sizes))
+    return Item(title, tuple(fields), remarks, rollup.sizes.get("Rss"))
 
 
 def _several(found: list[Pasted]) -> Item:
@@ -185,6 +187,7 @@ def _several(found: list[Pasted]) -> Item:
     remarks = [note("sizes above are sums over these mappings")] if sums else []
     remarks += _by_kind(found)
     remarks += sum_remarks(sums)
+    remarks += [remark for mapping in found for remark in impossible("smaps", mapping.texts)]
     for mapping in found[:_MOST_REMARKED]:
         where = f"{mapping.header[0]:x} ({kilobytes(mapping.size)} {mapping.perms}): "
         remarks += [Remark(r.tone, where + r.text) for r in one_remarks(mapping, found)]

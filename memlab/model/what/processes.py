@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from memlab.model.what.glossary import TITLES, field, glossary, meaning
+from memlab.model.what.glossary import TITLES, field, glossary, impossible, meaning
 from memlab.model.what.machine_rules import meminfo_remarks
 from memlab.model.what.mapping_rules import sum_remarks
 from memlab.model.what.process_rules import stat_remarks, statm_remarks, status_remarks
@@ -40,6 +40,7 @@ def read_keyed(lines: list[str], at: int) -> tuple[Item, int] | None:
             fields += [field("VmFlags", flag, "", f"  {flag}") for flag in text.split()]
     texts = dict(pairs)
     remarks, resident = _remarks(file, texts)
+    remarks = [*impossible(file, texts), *remarks]
     some = "a line" if len(pairs) == 1 else f"{len(pairs)} lines"
     return Item(f"{some} of {TITLES[file]}", tuple(fields), tuple(remarks), resident), at
 

@@ -170,7 +170,7 @@ def _table_remarks(table: Table, groups: Sequence[Sequence[Row]]) -> Iterator[Re
 
 _TOP_LINES = (
     (re.compile(r" ?top - .*load average: .*"), ("load average",)),
-    (re.compile(r" ?(?:Tasks|Threads): .*"), ("Tasks",)),
+    (re.compile(r" ?(?:Tasks|Threads): *\d+ total.*"), ("Tasks",)),
     (re.compile(r" ?%?Cpu.*: *[\d.]+ ?%?us.*"), ("%Cpu(s)",)),
 )
 _TOP_MEMORY = re.compile(r" ?([KMGT]i?B)? ?(Mem|Swap) ?: +.*\btotal\b.*")

@@ -16,9 +16,10 @@ _NO_LIMIT = (1 << 63) - 4 * PAGE_BYTES
 
 
 def whole(raw: str) -> int | None:
-    """'80' and '80 kB' -> 80; None for what is no whole number."""
-    first = raw.split(" ", 1)[0].removesuffix("kB").removesuffix("KB")
-    return int(first) if _WHOLE.fullmatch(first) else None
+    """'80' and '80 kB' -> 80; None for what is no whole number, or one of another unit."""
+    first, _, unit = raw.partition(" ")
+    first = first.removesuffix("kB").removesuffix("KB")
+    return int(first) if unit in ("", "kB") and _WHOLE.fullmatch(first) else None
 
 
 def amount(raw: str, unit_bytes: int) -> float | None:

@@ -101,6 +101,7 @@ def test_a_real_file_of_proc_is_recognised(name):
     found = explain((DATA / "proc" / name).read_text(errors="replace"))
     assert found.items
     assert found.unknown == ()
+    assert "the kernel writes no" not in told(found)
 
 
 def test_the_sums_are_those_of_the_reader():
@@ -266,6 +267,7 @@ def test_this_machines_files(path):
         pytest.skip(f"{path}: {error.strerror}")
     found = explain(text)
     assert found.items
+    assert "the kernel writes no" not in told(found)
     assert found.unknown == ()
     assert not [f.name for item in found.items for f in item.fields if UNNAMED in f.meaning]
 
@@ -332,6 +334,20 @@ def test_here_every_unit_of_free_is_the_same_machine(option):
     assert int(value(item, "Mem total").split()[0].replace(",", "")) == pytest.approx(
         here / 1024, abs=1024
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("Pss: 8 MB", "8 MB"), ("Pss: -8 kB", "-8 kB"), ("RssAnon: abc kB", "abc kB"), ("MemFree: 1.5 kB", "1.5 kB"),
+     ("Threads: many", "many"),
+     ("7f0000000000-7f0000001000 rw-p 00000000 00:00 0\nRss: 4 GB\nPss: 4 kB", "4 GB")],
+)  # fmt: skip
+def test_a_value_that_no_kernel_prints_is_said_and_not_taken_for_kb(text, shown):
+    (item,) = explain(text).items
+    assert f"like this: '{shown}'" in told(explain(text), Tone.ALARMING)
+    assert item.resident is None
+    sizes = [field.value for field in item.fields]
+    assert shown in sizes or shown == "-8 kB"
 
 
 def test_kmemleak():
