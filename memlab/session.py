@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from memlab.diagnose import diagnose, step
 from memlab.model.diagnosis import Cost, Diagnosis
@@ -35,11 +36,12 @@ def watch_and_diagnose(
     stall: float = DEFAULT_STALL,
     writer: RecordingWriter | None = None,
     stop: threading.Event | None = None,
+    interruptible: bool = False,
 ) -> tuple[Diagnosis, Recording]:
     """Watch a process for `seconds`, or until it ends or `stop` is set, and judge what was seen.
 
-    Read-only. With a `writer` each instant is kept as it comes. Raises Gone and Unsupported
-    as `Sampler` does.
+    Read-only. With a `writer` each instant is kept as it comes. Where it is `interruptible`, Ctrl-C
+    ends the watch and no more. Raises Gone and Unsupported as `Sampler` does.
     """
     cpu = time.thread_time()
     sampler = Sampler(pid, budget=budget, stall=stall)
@@ -47,10 +49,11 @@ def watch_and_diagnose(
         {"seconds": seconds, "interval": interval, "budget": budget, "stall": stall}
     )
     window = Window()
-    for sample in watch(sampler, interval=interval, seconds=seconds, judge=step, stop=stop):
-        window.add(sample)
-        if writer is not None:
-            writer.add(sample)
+    with _ended_by_ctrl_c(interruptible):
+        for sample in watch(sampler, interval=interval, seconds=seconds, judge=step, stop=stop):
+            window.add(sample)
+            if writer is not None:
+                writer.add(sample)
     recording = window.recording(header)
     spent = time.thread_time() - cpu
     cost = Cost(round(spent, 4), round(spent / max(recording.seconds, interval), 5), len(recording))
@@ -65,14 +68,20 @@ def watch_and_diagnose_family(
     budget: float = DEFAULT_BUDGET,
     stall: float = DEFAULT_STALL,
     stop: threading.Event | None = None,
+    interruptible: bool = False,
 ) -> list[tuple[Diagnosis, Recording]]:
     """As `watch_and_diagnose`, of a process and all its descendants; in the order in which they were met."""
     asked = {"seconds": seconds, "interval": interval, "budget": budget, "stall": stall}
     windows: dict[int, tuple[Sampler, Window]] = {}
     family = Family(pid, budget=budget, stall=stall)
-    for sampler, sample in watch_family(
-        family, interval=interval, seconds=seconds, judge=step, stop=stop
-    ):
-        windows.setdefault(sampler.pid, (sampler, Window()))[1].add(sample)
+    with _ended_by_ctrl_c(interruptible):
+        for sampler, sample in watch_family(
+            family, interval=interval, seconds=seconds, judge=step, stop=stop
+        ):
+            windows.setdefault(sampler.pid, (sampler, Window()))[1].add(sample)
     recordings = [window.recording(sampler.header(asked)) for sampler, window in windows.values()]
     return [(diagnose(recording), recording) for recording in recordings]
+
+
+def _ended_by_ctrl_c(heeded: bool) -> AbstractContextManager[None]:
+    return suppress(KeyboardInterrupt) if heeded else nullcontext()

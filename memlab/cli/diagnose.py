@@ -2,6 +2,7 @@
 
 TARGET is a pid or a recording made with `memlab record`. Reads only; nothing is attached
 and nothing is stopped. What another user's process does not let us read is named.
+Ctrl-C ends the watch, and the verdict is about what was seen until then.
 
 Exit status: 0 whatever the verdict; 1 for a leak with --fail-on-leak; 2 when TARGET
 cannot be read; 3 when the verdict cannot be written.
@@ -39,11 +40,17 @@ def run(args: argparse.Namespace) -> int:
     from memlab.model.diagnosis import Verdict
     from memlab.observe.files import open_recording
     from memlab.present.text import diagnosis_text
+    from memlab.units import format_seconds
 
     if args.target.isdigit():
         if sys.stderr.isatty() and not args.json:
-            print(f"watching pid {args.target} for {args.seconds:.0f} s …", file=sys.stderr)
+            print(
+                f"watching pid {args.target} for {format_seconds(args.seconds)} … (Ctrl-C judges at once)",
+                file=sys.stderr,
+            )
         found = _watch(args)
+        if not found:
+            raise KeyboardInterrupt  # before anything was seen
     elif args.children:
         raise Refused("a recording is of one process", "leave --children out")
     else:
@@ -61,7 +68,8 @@ def _watch(args: argparse.Namespace) -> list[Diagnosis]:
     from memlab.session import watch_and_diagnose, watch_and_diagnose_family
 
     how = {"interval": args.interval, "budget": args.budget, "stall": args.stall}
+    pid, seconds = int(args.target), args.seconds
     if args.children:
-        family = watch_and_diagnose_family(int(args.target), args.seconds, **how)
+        family = watch_and_diagnose_family(pid, seconds, interruptible=True, **how)
         return [found for found, _ in family]
-    return [watch_and_diagnose(int(args.target), args.seconds, **how)[0]]
+    return [watch_and_diagnose(pid, seconds, interruptible=True, **how)[0]]

@@ -1,5 +1,6 @@
 """The commands as a person types them: output, exit status, and one clear line for what is wrong."""
 
+import contextlib
 import json
 import os
 import re
@@ -42,6 +43,14 @@ def leaking():
 def heed_ctrl_c():
     """For a child: whoever runs the tests in the background has made it ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def open_files(pid):
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(link))
+    return found
 
 
 def one_line(done, *says):
@@ -226,6 +235,29 @@ def test_a_process_that_ends_while_it_is_watched_still_gets_its_verdict():
     found = json.loads(done.stdout)
     assert found["observed_seconds"] < 15
     assert any("ended" in note for note in found["notes"])
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("family", [[], ["--children"]], ids=["one", "children"])
+def test_ctrl_c_gets_the_verdict_of_what_was_seen(family):
+    target = subprocess.Popen(["sleep", "100"])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "memlab.cli.main", "diagnose", str(target.pid), "--seconds", "90", "--json", *family],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
+    try:
+        until(lambda: f"/proc/{target.pid}/statm" in open_files(process.pid))
+        until(lambda: stat.read(Host(), process.pid).state == "S")  # the first instant is taken
+        process.send_signal(signal.SIGINT)
+        found = json.loads(process.communicate(timeout=30)[0])
+    finally:
+        process.kill()
+        target.kill()
+        target.wait()
+    assert process.returncode == 0
+    (found,) = found if family else [found]
+    assert found["target"]["pid"] == target.pid
+    assert found["observed_seconds"] < 80
 
 
 @pytest.mark.live
