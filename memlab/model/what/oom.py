@@ -252,7 +252,9 @@ def read_killed(lines: list[str], at: int) -> tuple[Item, int] | None:
         title = f"the OOM reaper has taken the memory of process {number} ({name})"
     elif match:
         where, number, name, rest = match.groups()
-        title = f"process {number} ({name}) was killed: {where or 'out of memory'}"
+        # before Linux 5.1 such a line came first and told of a choice: a child might die in its stead
+        done = "was chosen, it or a child of it dies" if rest.startswith("score") else "was killed"
+        title = f"process {number} ({name}) {done}: {where or 'out of memory'}"
     else:
         return None
     pairs = {a or c: b or d for a, b, c, d in _VALUE.findall(rest)}

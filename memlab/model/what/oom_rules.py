@@ -37,9 +37,6 @@ def invoked_remarks(who: str, pairs: Mapping[str, str]) -> Iterator[Remark]:
         yield note(
             "GFP_KERNEL: the kernel needed memory for itself, or a cgroup charged some at its limit"
         )
-    points = whole(pairs.get("oom_score_adj", ""))
-    if points is not None:
-        yield points_remark(points)
 
 
 def stack_remarks(calls: Sequence[str]) -> Iterator[Remark]:

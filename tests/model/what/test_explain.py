@@ -96,6 +96,13 @@ def test_an_oom_report_says_whose_memory_was_short():
     assert "whole machine" not in says("linux-5.15")
 
 
+def test_an_oom_report_tells_of_each_kill_once():
+    for path in OOM:
+        found = explain(path.read_text())
+        assert [item.title.count("was killed") for item in found.items].count(1) == 1, path
+        assert told(found).count("takes it first") <= 1
+
+
 @pytest.mark.parametrize("name", PROC.split())
 def test_a_real_file_of_proc_is_recognised(name):
     found = explain((DATA / "proc" / name).read_text(errors="replace"))
