@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from memlab.model.what.glossary import TITLES, field, meaning
@@ -190,7 +190,10 @@ def read_top_head(lines: list[str], at: int) -> tuple[Item, int] | None:
         return None
     parts = [(name, value) for value, name in _TOP_PART.findall(line)]
     known = [(name, value) for name, value in parts if meaning("top head", name)]
-    fields = tuple(field("top head", name, f"{value} {match[1] or 'KiB'}") for name, value in known)
+    fields = tuple(
+        _of_row(match[2], field("top head", name, f"{value} {match[1] or 'KiB'}"))
+        for name, value in known
+    )
     numbers = {name: float(value) for name, value in known}
     remarks = free_remarks(
         {
@@ -205,6 +208,14 @@ def read_top_head(lines: list[str], at: int) -> tuple[Item, int] | None:
     return Item(
         f"top's summary: {match[2].lower()}{'ory' * (match[2] == 'Mem')}", fields, tuple(remarks)
     ), at + 1
+
+
+def _of_row(row: str, told: Field) -> Field:
+    """The half of `memory: …; swap: …` that this row is about; a row of both sums keeps both."""
+    memory, swap, of_swap = told.meaning.removeprefix("memory: ").partition("; swap: ")
+    if not swap or row in ("Total", "Comm"):
+        return told
+    return replace(told, meaning=of_swap if row == "Swap" else memory)
 
 
 _FREE_ROW = re.compile(rf" *(Mem|Swap|Total|Low|High|Comm): +({_SIZE}i?B?(?: +{_SIZE}i?B?)+)")
@@ -246,7 +257,8 @@ def _free(rows: dict[str, list[str]], columns: list[str] | None, here_bytes: int
         for name, cell in zip(names, cells, strict=False):
             size = amount(cell, unit) or 0.0
             shown = f"{size // KIB:.0f}" if plain else cell
-            fields.append(field("free", name, shown, f"{row} {name}", "KiB" if plain else "text"))
+            told = field("free", name, shown, f"{row} {name}", "KiB" if plain else "text")
+            fields.append(_of_row(row, told))
             numbers.setdefault(row, {})[name] = size
     remarks = tuple(free_remarks(numbers))
     if not plain:

@@ -357,6 +357,18 @@ def test_a_value_that_no_kernel_prints_is_said_and_not_taken_for_kb(text, shown)
     assert shown in sizes or shown == "-8 kB"
 
 
+TOP = """MiB Mem :  24105.6 total,  19818.2 free,   1375.1 used,   3241.0 buff/cache
+MiB Swap:   9.0 total,   8.0 free,   1.0 used.  22729.9 avail Mem"""
+
+
+@pytest.mark.parametrize("text", [FREE, TOP], ids=["free", "top"])
+def test_memory_and_swap_are_each_told_of_themselves(text):
+    fields = [f for item in explain(text).items for f in item.fields if f.name.endswith("total")]
+    assert [field.meaning for field in fields] == ["MemTotal", "SwapTotal"]
+    everything = " ".join(f.meaning for item in explain(text).items for f in item.fields)
+    assert everything.count("SwapTotal - SwapFree") == 1
+
+
 def test_kmemleak():
     text = """unreferenced object 0xffff888003c5a000 (size 4096):
   comm "insmod", pid 71, jiffies 4294896612 (age 12.020s)

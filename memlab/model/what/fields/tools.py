@@ -103,10 +103,10 @@ Inode | text | number of the file [smaps, header]
 
 FREE: Final = """
 @ procps free(1)
-total | mixed | MemTotal, SwapTotal
-used | mixed | MemTotal - MemAvailable (procps before 4.0: MemTotal - MemFree - Buffers - Cached - SReclaimable);
-  swap: SwapTotal - SwapFree
-free | mixed | MemFree, SwapFree: used by nobody at all
+total | mixed | memory: MemTotal; swap: SwapTotal
+used | mixed | memory: MemTotal - MemAvailable (procps before 4.0: MemTotal - MemFree - Buffers - Cached -
+  SReclaimable); swap: SwapTotal - SwapFree
+free | mixed | memory: MemFree, used by nobody at all; swap: SwapFree
 shared | mixed | Shmem: tmpfs and shared memory
 buffers | mixed | Buffers: page cache of block devices
 cache | mixed | Cached + SReclaimable
