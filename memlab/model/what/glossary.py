@@ -38,6 +38,7 @@ class Meaning:
 # a short name, how the file is called, its table; the order is that of answers to a bare name
 _TABLES = (
     ("maps", "/proc/PID/maps, /proc/PID/smaps", smaps.MAPS),
+    ("names", "a mapping's name in /proc/PID/maps", smaps.NAMES),
     ("smaps", "/proc/PID/smaps, smaps_rollup", smaps.SMAPS),
     ("VmFlags", "VmFlags in /proc/PID/smaps", smaps.VMFLAGS),
     ("status", "/proc/PID/status", status.STATUS),
@@ -55,7 +56,8 @@ _TABLES = (
     ("pidstat", "pidstat -r", tools.PIDSTAT),
     ("top", "top", tools.TOP),
     ("top head", "top, summary area", tools.TOP_HEAD),
-    ("ps", "ps aux", tools.PS),
+    ("smem", "smem", tools.SMEM),
+    ("ps", "ps", tools.PS),
     ("pmap", "pmap", tools.PMAP),
     ("free", "free", tools.FREE),
     ("vmstat tool", "vmstat (the tool)", tools.VMSTAT_TOOL),
@@ -142,6 +144,9 @@ def everywhere(name: str) -> tuple[Meaning, ...]:
         return exact  # two letters in another case are another thing
     folded = name.casefold()
     loose = _with(lambda known: known != name and folded in (known.casefold(), snake(known)))
+    if name.startswith("["):
+        families = (m for m in glossary()["names"].values() if m.name.endswith("*]"))
+        return exact or loose or tuple(m for m in families if name.startswith(m.name[:-2]))
     if exact or loose or not name.isidentifier():
         return exact + loose
     families = (

@@ -161,11 +161,11 @@ def _stack(rise: int) -> str:
     return ""
 
 
-def row_remarks(virtual: float, resident: float, share: float | None) -> Iterator[Remark]:
-    """Remarks on one row: bytes, bytes, %MEM."""
+def row_remarks(virtual: float | None, resident: float, share: float | None) -> Iterator[Remark]:
+    """Remarks on one row: bytes, None without such a column; bytes; %MEM."""
     if virtual and resident:
         yield _untouched(int(virtual), int(resident))
-    if not virtual:
+    if virtual == 0:
         yield normal("no address space: a kernel thread or a zombie")
     if share is not None and share > 0 and resident:
         total = resident * 100 / share

@@ -24,7 +24,7 @@ READERS: tuple[Reader, ...] = (
 )
 FORMATS = (
     "maps, smaps, smaps_rollup, status, stat, statm, meminfo, vmstat, slabinfo, buddyinfo, zoneinfo, swaps, "
-    "pressure, memory.stat, kmemleak, OOM reports, pidstat -r, top, ps aux, pmap, free, vmstat"
+    "pressure, memory.stat, kmemleak, OOM reports, pidstat -r, top, ps, smem, pmap, free, vmstat"
 )
 _MOST_WRAPPED = 3
 _PAIR = re.compile(r" *[\w-]+[:=]\S")

@@ -1,4 +1,4 @@
-"""What pidstat -r, top, ps aux, pmap, free and vmstat print."""
+"""What pidstat -r, top, ps, smem, free and vmstat print."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _TIME = re.compile(r"^ *(?:(\d\d:\d\d:\d\d(?: [AP]M)?|\d{10})|([A-Z]\w{4,}:)) +"
 _PIDSTAT = ["PID", "minflt/s", "majflt/s", "VSZ", "RSS", "%MEM", "Command"]
 _TOP = ["PID", "USER", "PR", "NI", "VIRT", "RES", "SHR", "S", "%CPU", "%MEM", "TIME+", "COMMAND"]
 _PS = ["USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"]
+_FREE_TEXT = ("Command", "COMMAND", "CMD")  # may hold blanks
+_SMEM = ["PID", "User", "Command", "Swap", "USS", "PSS", "RSS"]
 _SIZE = r"\d+(?:\.\d+)?[kmgtKMGT]?"
 _NUMBER = r"\d+(?:\.\d+)?"
 
@@ -42,7 +44,10 @@ class Table:
 
     def row(self, line: str, columns: Sequence[str]) -> Row | None:
         """The cells of a line, if they can be what the columns say."""
-        cells = line.split(None, len(columns) - 1)
+        free = next((at for at, name in enumerate(columns) if name in _FREE_TEXT), len(columns) - 1)
+        cells = line.split(None, free)
+        if len(cells) > free:  # what stands behind the command is split off from the right
+            cells += [*cells.pop().rsplit(None, len(columns) - free - 1)]
         if len(cells) != len(columns):
             return None
         found = dict(zip(columns, cells, strict=True))
@@ -64,7 +69,9 @@ TABLES = (
     Table("top", tuple(_TOP), frozenset({"PID", "VIRT", "RES"}), "VIRT", "RES",
           _PID | {"VIRT": _SIZE, "RES": _SIZE, "SHR": _SIZE, "PR": r"-?\d+|rt", "NI": r"-?\d+", "S": "[A-Za-z]",
            "TIME+": r"[\d:.,hdw]+"}),
-    Table("ps", tuple(_PS), frozenset({"PID", "VSZ", "RSS", "STAT"}), "VSZ", "RSS",
+    Table("smem", tuple(_SMEM), frozenset({"PID", "USS", "PSS", "RSS"}), "", "RSS",
+          {"PID": r"\d{1,10}", "User": r"[A-Za-z_][\w.-]*\$?"} | dict.fromkeys(("Swap", "USS", "PSS", "RSS"), _SIZE)),
+    Table("ps", tuple(_PS), frozenset({"PID", "RSS"}), "VSZ", "RSS",
           _PID | {"STAT": r"[A-Za-z][\w<+]*", "TIME": r"[\d:-]+", "%MEM": _NUMBER}),
 )  # fmt: skip
 
@@ -152,7 +159,7 @@ def _table_remarks(table: Table, groups: Sequence[Sequence[Row]]) -> Iterator[Re
         who = f"process {row.get('PID', '?')}"
         if "majflt/s" in row:
             yield faults_remark(max(float(each["majflt/s"]) for each in group))
-        if len(group) > 1:
+        if len(group) > 1 and table.virtual in row:
             sizes = [
                 [int(_bytes(each, name)) for each in group]
                 for name in (table.virtual, table.resident)
@@ -161,7 +168,8 @@ def _table_remarks(table: Table, groups: Sequence[Sequence[Row]]) -> Iterator[Re
     if groups:
         row = groups[0][-1]
         share = amount(row.get("%MEM", ""), 1)
-        yield from row_remarks(_bytes(row, table.virtual), _bytes(row, table.resident), share)
+        virtual = _bytes(row, table.virtual) if table.virtual in row else None
+        yield from row_remarks(virtual, _bytes(row, table.resident), share)
         if "nDRT" in row:
             yield normal(
                 "nDRT is always 0 since Linux 2.6: it says nothing about dirty memory, Private_Dirty in smaps does"

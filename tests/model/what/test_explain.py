@@ -212,6 +212,8 @@ def test_bare_names():
         "oom_score_adj",
         "vm_rss",
         "meminfo Cached",
+        "[heap]",
+        "[anon:glibc: malloc]",
     ):
         assert everywhere(name), name
     assert everywhere("VmFlags rd")[0].text == "may be read"
@@ -293,6 +295,9 @@ def test_this_machines_files(path):
         ),
         pytest.param(["top", "-b", "-n1"], marks=pytest.mark.needs("top")),
         pytest.param(["ps", "aux"], marks=pytest.mark.needs("ps")),
+        pytest.param(["ps", "-o", "pid,rss,vsz,comm"], marks=pytest.mark.needs("ps")),
+        pytest.param(["ps", "-eo", "rss,pid,ppid,nlwp,args"], marks=pytest.mark.needs("ps")),
+        pytest.param(["smem"], marks=pytest.mark.needs("smem")),
         *(
             pytest.param(["free", *option], marks=pytest.mark.needs("free"))
             for option in ([], ["-hw"], ["-tm"])
@@ -367,6 +372,19 @@ def test_memory_and_swap_are_each_told_of_themselves(text):
     assert [field.meaning for field in fields] == ["MemTotal", "SwapTotal"]
     everything = " ".join(f.meaning for item in explain(text).items for f in item.fields)
     assert everything.count("SwapTotal - SwapFree") == 1
+
+
+def test_columns_of_ps_and_smem_may_stand_in_any_order():
+    text = "  RSS   PID COMMAND\n 4100     7 tail -f x\n  900     8 sh"
+    (item,) = explain(text).items
+    assert (value(item, "RSS"), value(item, "COMMAND")) == ("4,100 kB = 4 MiB", "tail -f x")
+    assert item.resident == 4100 * 1024
+    assert "kernel thread" not in told(explain(text))
+    smem = """  PID User     Command                         Swap      USS      PSS      RSS
+ 8167 root     tail -f 10                            0    116      183     1792"""
+    (item,) = explain(smem).items
+    assert (value(item, "Command"), item.resident) == ("tail -f 10", 1792 * 1024)
+    assert value(item, "USS").startswith("116 kB")
 
 
 def test_kmemleak():

@@ -15,6 +15,18 @@ pathname | text | the mapped file, or the kernel's name in brackets ([heap], [st
   empty: anonymous memory, which is what malloc, mmap without a file and thread stacks use
 """
 
+NAMES: Final = """
+@ fs/proc/task_mmu.c, get_vma_name; mm/madvise.c for the names that a program gives (prctl PR_SET_VMA)
+[heap] | text | private anonymous memory between the program's data and its break: malloc's small blocks, by brk
+[stack] | text | the main thread's stack, which grows downwards by itself; stacks of other threads have no name
+[vdso] | text | code of the kernel that every process maps, for calls such as clock_gettime; takes none of its memory
+[vvar] | text | data of the kernel that the code in [vdso] reads
+[vvar_vclock] | text | the part of [vvar] for the clocks of virtual machines (Linux 6.13)
+[vsyscall] | text | an old fixed page of the kernel on x86-64; the same for all, and counted for none
+[anon:*] | text | private anonymous memory that the program has named
+[anon_shmem:*] | text | shared anonymous memory that the program has named
+"""
+
 SMAPS: Final = """
 @ fs/proc/task_mmu.c, show_smap; proc.rst "smaps"
 Size | kB | address space of the mapping, touched or not; the sum over all mappings is VSZ

@@ -73,17 +73,35 @@ avail Mem | mixed | MemAvailable; it stands in the swap line, but has nothing to
 PS: Final = """
 @ procps ps(1)
 USER | text | its effective user
+UID | text | its effective user, as a number
 PID | count | the process
+PPID | count | its parent
 %CPU | % | processor time / time since its start: a mean over its life
 %MEM | % | RSS / MemTotal
 VSZ | kB | address space, touched or not [stat vsize = VmSize]
 RSS | kB | in memory now [stat rss = VmRSS]
 TTY | text | its terminal, ? for none
+SZ | pages | address space, touched or not [statm size]
+NLWP | count | threads
+MINFL | count | page faults since its start that needed no disk [stat minflt]
+MAJFL | count | page faults since its start that waited for a disk [stat majflt]
 STAT | text | state, then < high and N low priority, L locked pages, s session leader, l threads, + in the
   foreground
 START | text | when it started
 TIME | text | processor time since its start
-COMMAND | text | its command line; in brackets: a kernel thread
+COMMAND | text | its command line, or its name alone (-o comm); in brackets: a kernel thread
+CMD | text | as COMMAND
+"""
+
+SMEM: Final = """
+@ smem(8), from /proc/PID/smaps
+PID | count | the process
+User | text | its user
+Command | text | its command line, cut
+Swap | KiB | swapped out [Swap, summed]
+USS | KiB | resident and mapped only here: what its end would free [Private_Clean + Private_Dirty, summed]
+PSS | KiB | resident, each page divided by the number of its users; sums up over processes [Pss, summed]
+RSS | KiB | resident, shared pages counted in full for each process [Rss, summed]
 """
 
 PMAP: Final = """
