@@ -1,7 +1,7 @@
 """Explain pasted memory text or a field's name, in plain words.
 
-Any lines of /proc files (smaps, maps, status, meminfo, …), of pidstat, top, ps, pmap, free or
-vmstat, of a kernel log with an OOM report; as arguments, or pasted to standard input. Or a
+Any lines of /proc files (smaps, maps, status, meminfo, …), of pidstat, top, ps, smem, pmap, free,
+ipcs or vmstat, of a kernel log with an OOM report; as arguments, or pasted to standard input. Or a
 name: `memlab what Pss`, `memlab what VmFlags rd`, `memlab what meminfo Cached`.
 A text that begins with a dash goes behind `--`: `memlab what -- ---p`.
 """

@@ -10,6 +10,7 @@ from functools import cache
 
 from memlab.model.what.fields import (
     hints,
+    lists,
     machine,
     meminfo,
     oom,
@@ -45,6 +46,8 @@ _TABLES = (
     ("stat", "/proc/PID/stat", process.STAT),
     ("statm", "/proc/PID/statm", process.STATM),
     ("oom", "/proc/PID/oom_*", process.OOM_FILES),
+    ("limits", "/proc/PID/limits", lists.LIMITS),
+    ("numa_maps", "/proc/PID/numa_maps", lists.NUMA_MAPS),
     ("meminfo", "/proc/meminfo", meminfo.MEMINFO),
     ("vmstat", "/proc/vmstat", vmstat.VMSTAT),
     ("zoneinfo", "/proc/zoneinfo", machine.ZONEINFO),
@@ -61,6 +64,7 @@ _TABLES = (
     ("pmap", "pmap", tools.PMAP),
     ("free", "free", tools.FREE),
     ("vmstat tool", "vmstat (the tool)", tools.VMSTAT_TOOL),
+    ("ipcs", "ipcs -m", lists.IPCS),
     ("invoked", "OOM report, first line", oom.INVOKED),
     ("gfp", "OOM report, gfp_mask", oom.GFP),
     ("Mem-Info", "OOM report, Mem-Info and zones", oom.MEM_INFO),

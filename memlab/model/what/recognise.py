@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from memlab.model.what import machine, mappings, oom, pmap, processes, tools
+from memlab.model.what import lists, machine, mappings, oom, pmap, processes, tools
 from memlab.model.what.clean import is_ornament, lines_of, without_prompt
 from memlab.model.what.glossary import TITLES, everywhere, hint
 from memlab.model.what.types import Explanation, Field, Item, note
@@ -16,6 +16,7 @@ Reader = Callable[[list[str], int], tuple[Item, int] | None]
 # line that is not of it. The first that knows it wins: the narrow ones stand before the broad.
 READERS: tuple[Reader, ...] = (
     *mappings.READERS,
+    *lists.READERS,
     *tools.READERS,
     *pmap.READERS,
     *oom.READERS,
@@ -23,8 +24,9 @@ READERS: tuple[Reader, ...] = (
     *processes.READERS,
 )
 FORMATS = (
-    "maps, smaps, smaps_rollup, status, stat, statm, meminfo, vmstat, slabinfo, buddyinfo, zoneinfo, swaps, "
-    "pressure, memory.stat, kmemleak, OOM reports, pidstat -r, top, ps, smem, pmap, free, vmstat"
+    "maps, smaps, smaps_rollup, status, stat, statm, limits, numa_maps, meminfo, vmstat, slabinfo, "
+    "buddyinfo, zoneinfo, swaps, pressure, memory.stat, kmemleak, OOM reports, "
+    "pidstat -r, top, ps, smem, ipcs -m, pmap, free, vmstat"
 )
 _MOST_WRAPPED = 3
 _PAIR = re.compile(r" *[\w-]+[:=]\S")

@@ -70,7 +70,8 @@ TABLES = (
           _PID | {"VIRT": _SIZE, "RES": _SIZE, "SHR": _SIZE, "PR": r"-?\d+|rt", "NI": r"-?\d+", "S": "[A-Za-z]",
            "TIME+": r"[\d:.,hdw]+"}),
     Table("smem", tuple(_SMEM), frozenset({"PID", "USS", "PSS", "RSS"}), "", "RSS",
-          {"PID": r"\d{1,10}", "User": r"[A-Za-z_][\w.-]*\$?"} | dict.fromkeys(("Swap", "USS", "PSS", "RSS"), _SIZE)),
+          {"PID": r"\d{1,10}", "User": r"\?|[A-Za-z_][\w.-]*\$?"}
+          | dict.fromkeys(("Swap", "USS", "PSS", "RSS"), _SIZE)),
     Table("ps", tuple(_PS), frozenset({"PID", "RSS"}), "VSZ", "RSS",
           _PID | {"STAT": r"[A-Za-z][\w<+]*", "TIME": r"[\d:-]+", "%MEM": _NUMBER}),
 )  # fmt: skip

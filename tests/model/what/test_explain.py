@@ -260,6 +260,8 @@ def test_a_strange_line_is_never_dropped(text, data):
         "/proc/self/status",
         "/proc/self/stat",
         "/proc/self/statm",
+        "/proc/self/limits",
+        "/proc/self/numa_maps",
         "/proc/meminfo",
         "/proc/vmstat",
         "/proc/zoneinfo",
@@ -297,6 +299,7 @@ def test_this_machines_files(path):
         pytest.param(["ps", "aux"], marks=pytest.mark.needs("ps")),
         pytest.param(["ps", "-o", "pid,rss,vsz,comm"], marks=pytest.mark.needs("ps")),
         pytest.param(["ps", "-eo", "rss,pid,ppid,nlwp,args"], marks=pytest.mark.needs("ps")),
+        pytest.param(["ipcs", "-m"], marks=pytest.mark.needs("ipcs")),
         pytest.param(["smem"], marks=pytest.mark.needs("smem")),
         *(
             pytest.param(["free", *option], marks=pytest.mark.needs("free"))
@@ -385,6 +388,22 @@ def test_columns_of_ps_and_smem_may_stand_in_any_order():
     (item,) = explain(smem).items
     assert (value(item, "Command"), item.resident) == ("tail -f 10", 1792 * 1024)
     assert value(item, "USS").startswith("116 kB")
+
+
+def test_limits_numa_maps_and_segments():
+    (item,) = explain(
+        "Max address space         1073741824           unlimited            bytes"
+    ).items
+    assert value(item, "Max address space") == "1,073,741,824 B = 1 GiB; at most unlimited"
+    numa = "00400000 default file=/bin/x mapped=2 N0=2 kernelpagesize_kB=4\n"
+    numa += "7f0000000000 bind:0 anon=3 dirty=3 mapmax=2 N0=1 N1=2 kernelpagesize_kB=4"
+    (item,) = explain(numa).items
+    assert (value(item, "N0"), value(item, "policy")) == ("3 pages = 12 KiB", "default or bind:0")
+    ipcs = "0x00000000 5          root       600        524288     0          dest\n"
+    ipcs += "0x1c0ffee1 6          nobody     666        1048576    2"
+    (item,) = explain(ipcs).items
+    assert value(item, "bytes") == "1,048,576 B = 1 MiB"
+    assert "1 with no attachment, 512 kB" in told(explain(ipcs), Tone.ALARMING)
 
 
 def test_kmemleak():
