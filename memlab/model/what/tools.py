@@ -47,7 +47,10 @@ class Table:
         free = next((at for at, name in enumerate(columns) if name in _FREE_TEXT), len(columns) - 1)
         cells = line.split(None, free)
         if len(cells) > free:  # what stands behind the command is split off from the right
-            cells += [*cells.pop().rsplit(None, len(columns) - free - 1)]
+            behind = len(columns) - free - 1
+            cells += cells.pop().rsplit(None, behind)
+            if behind and len(cells) == len(columns) - 1:
+                cells.insert(free, "")  # it has just ended, and left its command blank
         if len(cells) != len(columns):
             return None
         found = dict(zip(columns, cells, strict=True))

@@ -384,10 +384,17 @@ def test_columns_of_ps_and_smem_may_stand_in_any_order():
     assert item.resident == 4100 * 1024
     assert "kernel thread" not in told(explain(text))
     smem = """  PID User     Command                         Swap      USS      PSS      RSS
- 8167 root     tail -f 10                            0    116      183     1792"""
+ 8167 root     tail -f 10                            0    116      183     1792
+ 4072 root                                        0     2868     7056     15508"""
     (item,) = explain(smem).items
-    assert (value(item, "Command"), item.resident) == ("tail -f 10", 1792 * 1024)
-    assert value(item, "USS").startswith("116 kB")
+    assert explain(smem).unknown == ()
+    assert (value(item, "PID"), value(item, "Command"), item.resident) == (
+        "4,072",
+        "",
+        15508 * 1024,
+    )
+    (item,) = explain(smem.rpartition("\n")[0]).items
+    assert (value(item, "Command"), value(item, "USS")) == ("tail -f 10", "116 kB")
 
 
 def test_limits_numa_maps_and_segments():
