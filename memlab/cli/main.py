@@ -22,6 +22,7 @@ COMMANDS = (
     "leak",
     "diagnose",
     "record",
+    "mimic",
     "pidstat",
     "pmap",
     "top",
