@@ -31,6 +31,9 @@ _KINDS: dict[str, tuple[RegionKind, ...]] = {
 }
 # of these each unit is a mapping of its own, so that they can be counted
 _COUNTABLE = (Pattern.THREAD_STACK, Pattern.SHM, Pattern.MEMFD)
+# what one reader may fetch at once without being asked: 128 KiB of read-ahead (mm/readahead.c) for
+# each of 32 files
+_CACHE_GRAIN = 4 * MIB
 # look-alikes: by what law they grow, and on which account they show
 _LOOKALIKES = (
     ("warm-up", "filled", Pattern.HEAP),
@@ -102,7 +105,7 @@ def page_cache(recording: Recording) -> Seen:
 
     series = recording.collect(PAGE_CACHE, get, source="meminfo Cached - Shmem")
     where = "the machine's page cache"
-    return Seen(PAGE_CACHE, None, Basis.KERNEL, 4 * MIB, series, where)
+    return Seen(PAGE_CACHE, None, Basis.KERNEL, _CACHE_GRAIN, series, where)
 
 
 @dataclass(frozen=True)
