@@ -7,11 +7,10 @@ from the manifest. Nothing that a leaker says of itself is looked at.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-
-import numpy as np
 
 from memlab.diagnose import diagnose
 from memlab.diagnose.accounts import accounts
@@ -19,23 +18,22 @@ from memlab.errors import Gone, Unsupported
 from memlab.lab.experiment import start
 from memlab.lab.moves import PAGE_CACHE, Seen, moves, page_cache, seen
 from memlab.lab.propose import proposal
-from memlab.model.curves import Curve, held, spread
+from memlab.model.curves import Array, Curve, held, spread
 from memlab.model.diagnosis import Diagnosis, Verdict, Why
 from memlab.model.fit import burst, filled, leaks, teeth
 from memlab.model.memory import Pattern
 from memlab.model.mimicry import Mimicry, Proposal, Reenacted, apart
 from memlab.model.recording import Recording
+from memlab.model.sample import Sample
 from memlab.model.series import Series
 from memlab.model.shapes import ACCELERATING, BURSTY, LINEAR, SAWTOOTH, STEP
 from memlab.model.window import Window, window
-from memlab.observe.live import watch
 from memlab.observe.sampler import Sampler
 from memlab.units import PAGE_BYTES
 
 FEWEST = 5  # readings: fewer are no curve
 RUNNERS_UP = 2
-# The double is ours, so we may look often: only then it is known at the instants of the recording.
-INTERVAL, BUDGET = 0.05, 0.2
+LATE = 0.02  # seconds after which a look would stand for another instant
 _FITS: dict[str, Callable[[Window], Curve | None]] = {
     "filled": filled,
     "burst": burst,
@@ -92,29 +90,42 @@ def reenact(
     best, growth = found.best, found.growth
     if best is None or growth is None:
         raise Unsupported("there is nothing to run", found.why)
+    within = growth.times if seconds is None else growth.times[growth.times <= seconds]
     options = {**best.options, "paused": True}
     with start(best.leaker, best.lang, **options) as leaker:
-        sampler = Sampler(leaker.pid, budget=BUDGET)
-        sampler.take(must=True)  # what a first look brings with it is over before the leak begins
+        sampler = Sampler(leaker.pid)
+        before = sampler.take(must=True)
         leaker.resume()
-        if best.curve.lead > 0:
-            (stop or threading.Event()).wait(best.curve.lead)
-        for_seconds = growth.seconds if seconds is None else seconds
-        header = sampler.header({"seconds": for_seconds, "interval": INTERVAL, "budget": BUDGET})
-        taken = tuple(watch(sampler, interval=INTERVAL, seconds=for_seconds, stop=stop))
+        opens = time.monotonic() + best.curve.lead
+        taken = list(_looks(sampler, opens + within, stop or threading.Event()))
+    if best.curve.lead < 0:  # the window had opened before
+        taken = [before, *taken]
+    header = sampler.header({"seconds": float(within[-1])})
     shown = _shown(Recording(header, taken), best.account)
-    measured = None if shown is None else _growth(Recording(header, taken), shown)
-    if measured is None or len(measured) < FEWEST:
+    if shown is None or len(shown.series) < FEWEST:
         raise Gone(
             f"{best.leaker} showed no curve of {best.account}", "run it for longer: --seconds"
         )
-    if best.curve.lead < 0:  # the window had opened before
-        measured = replace(
-            measured,
-            times=np.concatenate([[0.0], measured.times - best.curve.lead]),
-            values=np.concatenate([[0.0], measured.values]),
-        )
+    measured = replace(
+        shown.series,
+        times=shown.series.times - opens,
+        values=shown.series.values - shown.series.values[0],
+    )
     return replace(found, reenacted=Reenacted(measured, apart(growth, measured)))
+
+
+def _looks(sampler: Sampler, moments: Array, stop: threading.Event) -> Iterator[Sample]:
+    """The double at the very instants of the recording: between two looks neither is known."""
+    for moment in moments:
+        late = time.monotonic() - moment
+        if late > LATE and moment != moments[-1]:
+            continue  # it had not begun to leak then, or we were held up
+        if stop.wait(max(0.0, -late)):
+            return
+        try:
+            yield sampler.take(must=True)
+        except Gone:
+            return  # as batch jobs do
 
 
 def _chosen(recording: Recording, judged: Diagnosis) -> Seen | None:

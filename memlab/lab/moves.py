@@ -199,7 +199,9 @@ def _leak(
             _counted_unit(recording, account),
             same,
         )
-    share = _touched_share(recording, account) if leaker.touch == "share" else 1.0
+    # the reserve of an arena is address space of it from the first block on
+    told = leaker.touch == "share" and account.pattern is not Pattern.ARENA
+    share = _touched_share(recording, account) if told else 1.0
     mapped = _counted_unit(recording, account) or _common(_virtual(recording, account), chunk)
     known = None
     if mapped and share < 1:

@@ -32,7 +32,7 @@ def series_figure(
 
     With `growth` each begins at 0. Raises Unsupported for a name that there is not.
     """
-    figure = bare_figure(title, "growth since start, MiB" if growth else "MiB")
+    figure = _figure(title, "growth since start, MiB" if growth else "MiB")
     start = recording.samples[0].monotonic
     for name, colour in zip(names, _colours(len(names)), strict=True):
         series = recording.series(name)
@@ -110,7 +110,7 @@ def verdicts_figure(
 
 def types_bars(*samples: Sample, labels: Sequence[str] = (), title: str = "") -> go.Figure:
     """The four types of one process, or of several side by side: resident plus swapped, in MiB."""
-    figure = bare_figure(title or "The four memory types", "MiB, resident and swapped")
+    figure = _figure(title or "The four memory types", "MiB, resident and swapped")
     names = list(labels) or [f"{s.stat.comm} ({s.pid})" if s.stat else str(s.pid) for s in samples]
     for kind in FOUR_TYPES:
         sizes = [s.regions.bytes_by_type[kind] / MIB if s.regions else 0.0 for s in samples]
@@ -132,7 +132,7 @@ def machine_figure(
 
     The last part is what nothing explains. Parts named in `without` are left out.
     """
-    figure = bare_figure(title or "Where the memory is", "MiB")
+    figure = _figure(title or "Where the memory is", "MiB")
     names = list(labels) or [f"instant {n}" for n in range(1, len(ledgers) + 1)]
     parts = [ledger.parts for ledger in ledgers]
     shown = [
@@ -223,7 +223,7 @@ def pages_figure(pages: PageRuns, start: int, end: int, title: str = "") -> go.F
         "in swap": (pages.has(Category.SWAPPED) & ~guard, LINE_COLOURS[2]),
         "guard": (guard, INK),
     }
-    figure = bare_figure(title or "What is behind the pages", None)
+    figure = _figure(title or "What is behind the pages", None)
     for name, (rows, colour) in states.items():
         low = np.clip(pages.start[rows].astype(np.int64), start, end)
         high = np.clip(pages.end[rows].astype(np.int64), start, end)
@@ -241,6 +241,10 @@ def pages_figure(pages: PageRuns, start: int, end: int, title: str = "") -> go.F
 
 def bare_figure(title: str, y_title: str | None) -> go.Figure:
     """A figure in the style of all others, over seconds, with nothing in it yet."""
+    return _figure(title, y_title)
+
+
+def _figure(title: str, y_title: str | None) -> go.Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
