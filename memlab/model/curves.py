@@ -123,7 +123,10 @@ def held(recording: Recording, series: Series) -> Series:
     """
     looked = dict(zip(series.times, series.values, strict=True))
     told = [
-        (sample.monotonic, sample.statm and (sample.statm.size, sample.statm.resident))
+        (
+            sample.monotonic,
+            None if sample.statm is None else (sample.statm.size, sample.statm.resident),
+        )
         for sample in recording
     ]
     places = [n for n, (time, _) in enumerate(told) if time in looked]
@@ -131,16 +134,16 @@ def held(recording: Recording, series: Series) -> Series:
     for before, after in pairwise(places):
         (start, was), (end, is_now) = told[before], told[after]
         change = abs(looked[end] - looked[start])
-        if (
-            was is None
-            or is_now is None
-            or (was == is_now) != (change == 0)
-            or 0 < change < STATM_GRAIN
-        ):
+        if was is None or is_now is None:
             continue
+        # the size is exact: what was mapped and filled at once shows there however small it is
+        mapped = change > 0 and abs(abs(is_now[0] - was[0]) - change) <= change / 16
+        if not mapped and ((was == is_now) != (change == 0) or 0 < change < STATM_GRAIN):
+            continue
+        shown = slice(0, 1) if mapped else slice(0, 2)
         for time, now in told[before + 1 : after]:
-            if now in (was, is_now):
-                points[time] = looked[start] if now == was else looked[end]
+            if now and now[shown] in (was[shown], is_now[shown]):
+                points[time] = looked[start] if now[shown] == was[shown] else looked[end]
     times = np.array(sorted(points))
     values = np.array([points[time] for time in times])
     return Series(series.name, times, values, series.unit, series.source)

@@ -144,11 +144,12 @@ def test_a_reading_counts_by_the_time_it_stands_for():
 # --- what lies between two looks -----------------------------------------------------------------------
 
 
-def recorded(statm_pages):
+def recorded(statm_pages, sizes=None):
     """A recording in which only statm was read, five times a second."""
+    sizes = sizes or statm_pages
     samples = [
-        Sample(n, 42, n / 5, n / 5, 0, 0, InstantTexts({"/proc/42/statm": b"%d %d 0 0 0 0 0\n" % (pages, pages)}, []))
-        for n, pages in enumerate(statm_pages)
+        Sample(n, 42, n / 5, n / 5, 0, 0, InstantTexts({"/proc/42/statm": b"%d %d 0 0 0 0 0\n" % pair}, []))
+        for n, pair in enumerate(zip(sizes, statm_pages, strict=True))
     ]  # fmt: skip
     return Recording(Header(target={"pid": 42}), tuple(samples))
 
@@ -171,3 +172,9 @@ def test_a_small_change_is_not_told_by_statm():
     recording = recorded([1000, 1000, 1000, 1000, 1000])
     looked = Series("rss", np.array([0.0, 0.8]), np.array([0.0, 100 * 1024.0]))
     assert list(held(recording, looked).times) == [0, 0.8]
+
+
+def test_a_small_change_that_came_with_address_space_is():
+    recording = recorded([1000] * 5, sizes=[5000, 5000, 5000, 5025, 5025])
+    looked = Series("rss", np.array([0.0, 0.8]), np.array([0.0, 100 * 1024.0]))
+    assert list(held(recording, looked).values) == [0, 0, 0, 100 * 1024, 100 * 1024]
