@@ -21,6 +21,7 @@ _HOME = {
     "diagnose": "memlab.diagnose",
     "watch_and_diagnose": "memlab.session",
     "start": "memlab.lab.experiment",
+    "mimic": "memlab.lab.mimic",
 }
 
 __all__ = ["__version__", *_HOME]

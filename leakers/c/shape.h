@@ -2,7 +2,7 @@
 #ifndef MEMLAB_SHAPE_H
 #define MEMLAB_SHAPE_H
 
-static struct { double origin, burst_at, burst_gap; long event, burst, period; } shape;
+static struct { double origin, due, burst_at, burst_gap; long event, burst, period; } shape;
 
 /* The same number for the same seed, evenly from 0 to 1 (xorshift64*, Vigna 2016). */
 static double chance(void)
@@ -35,18 +35,18 @@ static double planned(void)
     }
 }
 
-/* The moment of the next event; `--jitter` moves it, and not those that follow. */
+/* The moment of the next event; `--jitter` moves it, and not those that follow, but never before the last. */
 static double due_at(void)
 {
     double moved = options.jitter ? (chance() - 0.5) * options.jitter / options.rate : 0;
-    return shape.origin + planned() + moved;
+    return shape.due = fmax(shape.due, shape.origin + planned() + moved);
 }
 
 /* After the start, a new pace or a pause: there is nothing to catch up with. */
 static double begin_shape(double time)
 {
     memset(&shape, 0, sizeof shape);
-    shape.origin = time;
+    shape.origin = shape.due = time;
     return due_at();
 }
 

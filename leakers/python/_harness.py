@@ -42,6 +42,7 @@ from _options import (
 from _shape import Shape
 
 _MARK = re.compile("# (leaks|grows) here")
+_TOOTH = 8192  # units, as many as the C harness remembers
 _names = []
 
 
@@ -162,6 +163,8 @@ class _Loop:
             self._units += 1
             if kept:
                 self._account(1)
+                if options.profile == SAWTOOTH and self._tooth == _TOOTH:
+                    self._fall()
         self._events += 1
         if self._events == options.count:
             self._hold("count", "the asked number of events is done")

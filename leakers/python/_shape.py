@@ -12,20 +12,23 @@ class Shape:
 
     def begin(self, now):
         """After the start, a new pace or a pause: there is nothing to catch up with."""
-        self._origin, self._event = now, 0
+        self._origin, self._due, self._event = now, now, 0
         self._burst, self._burst_at, self._period = 0, 0.0, 0
         return self.next()
 
     def next(self):
-        """The moment of the next event; `--jitter` moves it, and not those that follow."""
+        """The moment of the next event; `--jitter` moves it, and not those that follow,
+        but never before the last.
+        """
         options = self._options
         moved = (self._chance() - 0.5) * options.jitter / options.rate if options.jitter else 0
-        return self._origin + self._planned() + moved
+        self._due = max(self._due, self._origin + self._planned() + moved)
+        return self._due
 
     def _planned(self):
         rate, period, profile = self._options.rate, self._options.period, self._options.profile
         self._event += 1
-        each = max(1, round(rate * period))
+        each = max(1, math.floor(rate * period + 0.5))  # as C rounds
         if profile == "step":
             return period * ((self._event - 1) // each + 1)
         if profile == "accelerating":
@@ -48,4 +51,4 @@ class Shape:
         x ^= x >> 12
         x ^= x << 25 & mask
         self._random = x = x ^ x >> 27
-        return (x * 2685821657736338717 & mask) * 2.0**-64
+        return ((x * 2685821657736338717 & mask) >> 11) * 2.0**-53

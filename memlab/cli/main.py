@@ -25,6 +25,7 @@ COMMANDS = (
     "leak",
     "diagnose",
     "record",
+    "mimic",
     "pidstat",
     "pmap",
     "top",

@@ -239,6 +239,11 @@ def pages_figure(pages: PageRuns, start: int, end: int, title: str = "") -> go.F
     return figure
 
 
+def bare_figure(title: str, y_title: str | None) -> go.Figure:
+    """A figure in the style of all others, over seconds, with nothing in it yet."""
+    return _figure(title, y_title)
+
+
 def _figure(title: str, y_title: str | None) -> go.Figure:
     import plotly.graph_objects as go
 
