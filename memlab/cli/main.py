@@ -20,6 +20,7 @@ COMMANDS = (
     "lab",
     "leakers",
     "leak",
+    "sweep",
     "diagnose",
     "record",
     "pidstat",

@@ -32,7 +32,7 @@ def run_in_foreground(name: str, lang: str, options: dict[str, Any]) -> int:
         print(f"memlab leak: {sentence}", file=sys.stderr)
     # in the background of a terminal, reading from it would stop us: then nobody types anyway
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    passing = _Passing(spawn_guard(argv, checked))
+    passing = _Passing(spawn_guard(argv, checked, name))
     try:
         passing.pass_lines()
     except KeyboardInterrupt:
