@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 from memlab.lab import containment
 from memlab.lab.low_memory import LowMemory
 from memlab.lab.processes import TAG, kill_descendants, start_time, watch
-from memlab.lab.runs import Run, clean, note, open_run, promised, taken
+from memlab.lab.runs import Run, clean, note, open_run, promised, read_record, taken
 from memlab.units import format_bytes
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -100,7 +100,8 @@ def main(spec_text: str) -> NoReturn:
         say(event="failed", message=f"{type(error).__name__}: {error}")
     kill_descendants()
     if run:
-        clean(run)
+        # by its record as it is now: the supervisor has noted there who the leaker is
+        clean(read_record(lock, Path(run.folder)) or run)
     os._exit(0)
 
 
