@@ -47,7 +47,7 @@ def test_a_cap_holds_to_within_one_unit(name, lang, basis):
     ) as run:  # fmt: skip
         said_before = run.step(1)
         if run.holding == "refused":
-            pytest.skip(f"{name} needs {leaker.privileges}")
+            pytest.skip(f"{name} needs {leaker.needs}")
         before = look(run)
         run.resume()
         run.wait(lambda: run.holding)
