@@ -11,6 +11,7 @@
  * --control cancels the thread and joins it in the same event.
  */
 #include "harness.h"
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
 {
     return leaker_main(argc, argv, (struct leaker){
         .name = "thread-stack-running", .pattern = "thread-stack", .rate = "2/s", .chunk = 1 * MIB,
-        .cap = 128 * MIB, .basis = "virtual", .touch = NEVER_TOUCHED, .start = start, .leak = leak,
+        .cap = 128 * MIB, .basis = "virtual", .touch = NEVER_TOUCHED, .chunk_from = PTHREAD_STACK_MIN,
+        .elsewhere = "no stack of a thread is smaller (PTHREAD_STACK_MIN)", .start = start, .leak = leak,
         .give_back = give_back});
 }

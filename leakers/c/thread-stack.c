@@ -12,6 +12,7 @@
  * to the next thread.
  */
 #include "harness.h"
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -55,5 +56,6 @@ int main(int argc, char **argv)
 {
     return leaker_main(argc, argv, (struct leaker){
         .name = "thread-stack", .pattern = "thread-stack", .rate = "2/s", .chunk = 10 * MIB,
-        .cap = 1 * GIB, .basis = "virtual", .touch = NEVER_TOUCHED, .leak = leak, .give_back = give_back});
+        .cap = 1 * GIB, .basis = "virtual", .touch = NEVER_TOUCHED, .chunk_from = PTHREAD_STACK_MIN,
+        .elsewhere = "no stack of a thread is smaller (PTHREAD_STACK_MIN)", .leak = leak, .give_back = give_back});
 }

@@ -11,11 +11,17 @@ import signal
 import sys
 
 from memlab.cli import _types
+from memlab.errors import Refused
+
+_NO_OPTIONS = ("command", "name", "lang", "stop_all")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a leaker; leakers/README.md says what each means."""
-    parser.add_argument("name", metavar="NAME", help="one of `memlab leakers`")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one of `memlab leakers`")
+    parser.add_argument(
+        "--stop-all", action="store_true", help="end every leaker of yours that runs, and say which"
+    )
     parser.add_argument("--lang", default="c", choices=("c", "python"), help="default c")
     parser.add_argument("--rate", type=_types.rate, help="2MiB/s, 4/s or 1/min")
     parser.add_argument("--cap", type=_types.size, help="stop leaking before this, as 200MiB")
@@ -45,9 +51,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start it and pass lines through until it ends."""
+    """Start it and pass lines through until it ends; or end all there are."""
+    if (args.name is None) != args.stop_all:
+        raise Refused(
+            "give the NAME of one leaker, or --stop-all alone", "memlab leakers lists the names"
+        )
+    if args.stop_all:
+        return _stop_all()
     from memlab.lab.foreground import run_in_foreground
 
-    options = {k: v for k, v in vars(args).items() if k not in ("command", "name", "lang")}
+    options = {k: v for k, v in vars(args).items() if k not in _NO_OPTIONS}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     return run_in_foreground(args.name, args.lang, options)
+
+
+def _stop_all() -> int:
+    from memlab.lab.stop import stop_all
+
+    for sentence in stop_all() or ["no leaker of yours runs"]:
+        print(sentence)
+    return 0

@@ -23,6 +23,7 @@ COMMANDS = (
     "lab",
     "leakers",
     "leak",
+    "sweep",
     "diagnose",
     "record",
     "mimic",

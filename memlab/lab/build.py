@@ -8,9 +8,12 @@ import importlib.util
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from memlab.errors import Denied, MemlabError, Unsupported
@@ -20,6 +23,7 @@ from memlab.lab.registry import get, leakers
 # -O1: blocks must really be asked for and written; -g: the line that leaks can be found again
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-misleading-indentation", "-pthread")
 LIBRARIES = ("-lm",)
+_BEGUN = "begun-"
 
 
 def program(name: str, lang: str = "c") -> list[str]:
@@ -87,16 +91,20 @@ def _built(source: Path) -> Path:
 
 
 def _compile(words: list[str], source: Path, binary: Path) -> None:
-    """Into a temporary name beside the final one, then renamed: a binary is whole or absent."""
-    descriptor, temporary = tempfile.mkstemp(prefix=binary.name, dir=binary.parent)
-    os.close(descriptor)
+    """In a folder of its own beside the final name, then renamed: a binary is whole or absent.
+
+    The compiler's own temporaries go there too (TMPDIR), so that `abandoned` finds all of them.
+    """
+    folder = tempfile.mkdtemp(prefix=_BEGUN, dir=binary.parent)
     try:
+        temporary = os.path.join(folder, binary.name)
         made = subprocess.run(
             [*words, *FLAGS, "-o", temporary, str(source), *LIBRARIES],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
             check=False,
+            env={**os.environ, "TMPDIR": folder},
         )
         if made.returncode:
             said = (made.stderr or made.stdout).strip().splitlines() or ["no message"]
@@ -107,5 +115,17 @@ def _compile(words: list[str], source: Path, binary: Path) -> None:
         os.chmod(temporary, 0o755)
         os.replace(temporary, binary)
     finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def abandoned() -> Iterator[Path]:
+    """Folders in the user's cache in which a compiler was at work that was killed.
+
+    A build holds the lock beside its folder as long as it goes on.
+    """
+    for folder in sorted((cache_folder() / "leakers").glob(f"*/{_BEGUN}*")):
+        with suppress(OSError), (folder.parent / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                yield folder

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from memlab.errors import MemlabError, Refused
+from memlab.lab import settings
 from memlab.lab.registry import Leaker
 from memlab.procfs import cgroup, meminfo
 from memlab.procfs.host import Host
@@ -43,7 +44,8 @@ class Need:
 class Room:
     """What the machine can bear, in bytes; None where there is no such limit.
 
-    outstanding: what other runs were promised and have not taken yet.
+    outstanding: what other runs were promised and have not taken yet; promised: all that they
+    were promised; together: what all runs of this user may be promised.
     """
 
     total: int
@@ -51,6 +53,8 @@ class Room:
     cgroup: int | None = None
     tmpfs: int | None = None
     outstanding: int = 0
+    promised: int = 0
+    together: int | None = None
 
 
 def need_of(leaker: Leaker, cap: int, basis: str, chunk: int, touched: int) -> Need:
@@ -75,14 +79,18 @@ def need_of(leaker: Leaker, cap: int, basis: str, chunk: int, touched: int) -> N
     )
 
 
-def refusal(need: Need, room: Room) -> str | None:
-    """Why this cannot be borne, with figures; None when it can.
+def reserve(total: int) -> int:
+    """What stays free of a machine with so many bytes: a quarter GiB or a tenth, whichever is more.
 
-    A quarter GiB or a tenth of the machine stays free, whichever is more: below that the kernel
-    would begin to push others out.
+    Below that the kernel would begin to push others out.
     """
-    reserve = max(GIB // 4, room.total // 10)
-    if need.resident + room.outstanding + reserve > room.available:
+    return max(GIB // 4, total // 10)
+
+
+def refusal(need: Need, room: Room) -> str | None:
+    """Why this cannot be borne, with figures; None when it can."""
+    kept = reserve(room.total)
+    if need.resident + room.outstanding + kept > room.available:
         others = (
             f", and {format_bytes(room.outstanding)} are promised to leakers that run"
             if room.outstanding
@@ -90,8 +98,10 @@ def refusal(need: Need, room: Room) -> str | None:
         )
         return (
             f"it may take {format_bytes(need.resident)}, and of {format_bytes(room.available)} available "
-            f"memory {format_bytes(reserve)} are kept free{others}"
+            f"memory {format_bytes(kept)} are kept free{others}"
         )
+    if room.together is not None and need.resident + room.promised > room.together:
+        return f"it may take {format_bytes(need.resident)}, {beyond(room.promised, room.together)}"
     if room.cgroup is not None and need.resident + room.outstanding > room.cgroup:
         return (
             f"it may take {format_bytes(need.resident)}, and the memory cgroup we run in has room for "
@@ -102,26 +112,55 @@ def refusal(need: Need, room: Room) -> str | None:
     return None
 
 
-def refuse_what_hurts(need: Need, outstanding: int = 0, host: Host | None = None) -> None:
-    """Raise Refused when this machine, as it is now, could not bear it."""
-    why = refusal(need, room_of(host or Host(), outstanding))
+def beyond(promised: int, together: int) -> str:
+    """The words for what all leakers together may take."""
+    others = f"leakers that run may take {format_bytes(promised)}, and " if promised else ""
+    return (
+        f"{others}all leakers of a user may take {format_bytes(together)} together "
+        f"(half of the memory, or {settings.TOTAL})"
+    )
+
+
+def refuse_what_hurts(
+    need: Need, outstanding: int = 0, promised: int = 0, host: Host | None = None
+) -> int:
+    """Raise Refused when this machine, as it is now, could not bear it.
+
+    Returns what all leakers of this user may take together, in bytes.
+    """
+    room = room_of(host or Host(), outstanding, promised)
+    why = refusal(need, room)
     if why:
-        raise Refused(f"refused, to keep this machine safe: {why}", "choose a smaller --cap")
+        end_some = ", or end those that run: memlab leak --stop-all" if promised else ""
+        raise Refused(
+            f"refused, to keep this machine safe: {why}",
+            f"choose a smaller --cap or a larger --chunk{end_some}",
+        )
+    return room.together or room.total
 
 
-def room_of(host: Host, outstanding: int = 0) -> Room:
-    """What this machine can bear now."""
+def room_of(host: Host, outstanding: int = 0, promised: int = 0) -> Room:
+    """What this machine can bear now.
+
+    All leakers of a user together get half of the memory that there is: of the machine's, or of
+    the limit of our memory cgroup where that is less. Whatever they do, as much is left to others.
+    """
     machine = meminfo.read(host)
     room = None
     tmpfs = None
+    there_is = machine.mem_total
     with suppress(MemlabError):
         group = cgroup.read(host)
         room = None if group.limit is None else group.limit - group.usage
+        there_is = min(there_is, *(level.limit or there_is for level in group.levels))
     with suppress(MemlabError):
         shm = host.statvfs("/dev/shm")
         tmpfs = shm.block_bytes * shm.free_blocks
     available = machine.mem_available if machine.mem_available is not None else machine.mem_free
-    return Room(machine.mem_total, available, room, tmpfs, outstanding)
+    together = settings.size(settings.TOTAL)
+    if together is None:
+        together = there_is // 2
+    return Room(machine.mem_total, available, room, tmpfs, outstanding, promised, together)
 
 
 def make_group(
@@ -165,6 +204,8 @@ def _make_one(folder: str, version: int, limit: int) -> str:
             Path(folder, "memory.max").write_text(str(limit))
             with suppress(OSError):
                 Path(folder, "memory.swap.max").write_text("0")
+            with suppress(OSError):  # a leaker and its children are one thing to kill
+                Path(folder, "memory.oom.group").write_text("1")
             _try_to_join(folder)
     except OSError as error:
         with suppress(OSError):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from memlab.errors import Gone, MemlabError, Refused
+from memlab.units import format_bytes
 
 Event = dict[str, Any]
 
@@ -119,9 +120,13 @@ def why_it_ended(name: str, last: Callable[[str], Event | None]) -> MemlabError 
 
     Refused in the leaker's own words where it refused its options, Gone where it was killed.
     """
+    if refused := last("refused"):
+        return Refused(refused["message"], "end some: memlab leak --stop-all")
     if failed := last("failed"):
         return MemlabError(f"{name} could not be held in its box: {failed['message']}")
     if killed := last("killed"):
+        if killed["reason"] == "low-memory":
+            return Gone(f"{name} was ended, to keep this machine safe: {_low_memory(killed)}")
         return Gone(f"{name} was killed: it broke out of its box ({killed['reason']})")
     ended = last("exit")
     if ended is None or ended["status"] == 0:
@@ -131,6 +136,17 @@ def why_it_ended(name: str, last: Callable[[str], Event | None]) -> MemlabError 
         return Refused(words)
     how = f"killed by {_signal_name(-status)}" if status < 0 else f"exit status {status}"
     return Gone(f"{name} has ended ({how}" + (f": {words})" if words else ")"))
+
+
+def _low_memory(killed: Event) -> str:
+    """Where memory is low, with figures."""
+    available, floor = (format_bytes(killed[f"{name}_bytes"]) for name in ("available", "floor"))
+    if killed["pressure"]:
+        return (
+            f"tasks wait for memory, and {killed['where']} has {available} available, "
+            f"where {floor} are the least"
+        )
+    return f"{killed['where']} has {available} available, and {floor} are the least"
 
 
 def _signal_name(number: int) -> str:

@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import Any
 
 from memlab.errors import Gone, MemlabError, Refused, Unsupported
+from memlab.lab import settings
 from memlab.lab.build import program
 from memlab.lab.containment import refuse_what_hurts
 from memlab.lab.events import Event, Events, why_it_ended
 from memlab.lab.options import Options, Size, check, rate_argument
 from memlab.lab.processes import start_time
 from memlab.lab.registry import Leaker, get
-from memlab.lab.runs import new_id, outstanding
+from memlab.lab.runs import new_id, outstanding, promised
 from memlab.lab.supervisor import Spec, guard_argv
 from memlab.lab.sweep import sweep
 from memlab.units import Rate
@@ -62,7 +63,7 @@ def start(
     options = check(leaker, asked)
     argv = [*program(name, lang), *options.arguments]
     sweep()
-    experiment = Experiment(leaker, lang, spawn_guard(argv, options))
+    experiment = Experiment(leaker, lang, spawn_guard(argv, options, name))
     try:
         experiment.wait(lambda: experiment.ready and experiment.box, READY_SECONDS)
     except BaseException:
@@ -73,10 +74,10 @@ def start(
 
 def spawn(leaker: Leaker, argv: list[str], options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     """Start a program of any argv in the box that `leaker` would get with these options."""
-    return spawn_guard(argv, check(leaker, options))
+    return spawn_guard(argv, check(leaker, options), leaker.name)
 
 
-def spawn_guard(argv: list[str], options: Options) -> subprocess.Popen[bytes]:
+def spawn_guard(argv: list[str], options: Options, name: str) -> subprocess.Popen[bytes]:
     """Start guard, supervisor and program. stdin is the control channel, stdout the events.
 
     Raises Refused when the machine could not bear it, Unsupported without pidfd (Linux 5.3).
@@ -87,15 +88,18 @@ def spawn_guard(argv: list[str], options: Options) -> subprocess.Popen[bytes]:
         raise Unsupported(
             f"no process can be watched by pidfd here ({error})", "the lab needs Linux 5.3 or later"
         ) from None
-    refuse_what_hurts(options.need, outstanding())
+    together = refuse_what_hurts(options.need, outstanding(), promised())
     spec = Spec(
         run_id=new_id(),
+        name=name,
         argv=argv,
         caller=os.getpid(),
         caller_start=start_time(os.getpid()),
         resident=options.need.resident,
         virtual=options.need.virtual,
         file_size=options.file_bytes,
+        together=together,
+        floor=settings.size(settings.FLOOR),
     )
     return subprocess.Popen(
         guard_argv(spec),

@@ -15,7 +15,7 @@ from memlab.lab.build import program
 from memlab.lab.events import Event, why_it_ended
 from memlab.lab.experiment import STOP_SECONDS, spawn_guard
 from memlab.lab.options import check
-from memlab.lab.registry import get
+from memlab.lab.registry import Leaker, get
 from memlab.lab.sweep import sweep
 
 
@@ -32,7 +32,7 @@ def run_in_foreground(name: str, lang: str, options: dict[str, Any]) -> int:
         print(f"memlab leak: {sentence}", file=sys.stderr)
     # in the background of a terminal, reading from it would stop us: then nobody types anyway
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    passing = _Passing(spawn_guard(argv, checked))
+    passing = _Passing(leaker, spawn_guard(argv, checked, name))
     try:
         passing.pass_lines()
     except KeyboardInterrupt:
@@ -49,7 +49,8 @@ def run_in_foreground(name: str, lang: str, options: dict[str, Any]) -> int:
 class _Passing:
     """Lines both ways between this process's stdin and stdout and a run."""
 
-    def __init__(self, guard: subprocess.Popen[bytes]) -> None:
+    def __init__(self, leaker: Leaker, guard: subprocess.Popen[bytes]) -> None:
+        self._leaker = leaker
         self._guard = guard
         self._pending = b""
         self._channels = [_descriptor(guard.stdout), *_own_stdin()]
@@ -81,7 +82,18 @@ class _Passing:
                 sys.stderr.flush()
             else:
                 sys.stdout.buffer.write(line + b"\n")
+                self._say_what_is_missing(event)
         sys.stdout.buffer.flush()
+
+    def _say_what_is_missing(self, event: Event) -> None:
+        """Where the kernel grants not even the first unit: which privilege it may want."""
+        first = not self.last.get("ledger", {}).get("count")
+        if (event["event"], event.get("reason")) == ("hold", "refused") and first:
+            needs = f": it needs {self._leaker.needs}" if self._leaker.needs else ""
+            print(
+                f"memlab leak: {self._leaker.name} is refused by the kernel ({event['message']}){needs}",
+                file=sys.stderr,
+            )
 
     def _pass_command(self) -> bool:
         """Pass on what was typed; false at the end of stdin, which is no command."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from memlab.errors import MemlabError
 from memlab.procfs import sysvipc_msg, sysvipc_shm
 from memlab.procfs.host import Host
+from memlab.units import format_bytes
 
 _SHM = Path("/dev/shm")
 _IPC_RMID = 0  # linux/ipc.h
@@ -32,6 +33,21 @@ def remove(keys: range, leaker: int | None, shm_prefix: str) -> None:
     for path in _shm_files(shm_prefix):
         with suppress(OSError):
             path.unlink()
+
+
+def listed(keys: range, leaker: int | None, shm_prefix: str) -> list[str]:
+    """What `remove` would remove, a few words for each."""
+    return [
+        *(
+            f"System V segment {segment.shmid} ({format_bytes(segment.size)})"
+            for segment in _segments(keys, leaker)
+        ),
+        *(
+            f"message queue {queue.msqid} ({format_bytes(queue.cbytes)})"
+            for queue in _queues(keys, leaker)
+        ),
+        *(str(path) for path in _shm_files(shm_prefix)),
+    ]
 
 
 def sysv_bytes(keys: range, leaker: int | None) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from memlab.errors import Refused
 from memlab.lab.containment import Need, need_of
 from memlab.lab.registry import Leaker
-from memlab.units import MIB, Rate, parse_bytes, parse_rate, parse_seconds
+from memlab.units import MIB, Rate, format_bytes, parse_bytes, parse_rate, parse_seconds
 
 Size = int | str
 
@@ -40,6 +41,7 @@ def check(leaker: Leaker, asked: Mapping[str, Any]) -> Options:
         raise Refused("--chunk and --stack-size are one thing", "give one of them")
     cap = values.get("cap", leaker.cap_bytes)
     chunk = values.get("stack_size", values.get("chunk", leaker.chunk_bytes))
+    _check_stack(leaker, chunk)
     basis = values.get("cap_basis", leaker.cap_basis)
     share = {"share": values.get("touch", 1.0), "wholly": 1.0, "never": 0.0}[leaker.touch]
     touched = int(chunk * share)
@@ -49,6 +51,17 @@ def check(leaker: Leaker, asked: Mapping[str, Any]) -> Options:
         )
     need = need_of(leaker, cap, basis, chunk, touched)
     return Options(_arguments(values), need, file_bytes=(0 if leaker.is_counted else cap) + MIB)
+
+
+def _check_stack(leaker: Leaker, chunk: int) -> None:
+    """A thread's stack has a least size, 16 KiB on x86-64 (pthread_attr_setstacksize(3))."""
+    least = os.sysconf("SC_THREAD_STACK_MIN")
+    if leaker.pattern == "thread-stack" and chunk < least:
+        raise Refused(
+            f"--stack-size {format_bytes(chunk)}: no stack of a thread is smaller than "
+            f"{format_bytes(least)} (PTHREAD_STACK_MIN)",
+            "choose a larger one",
+        )
 
 
 def rate_argument(rate: Any) -> str:

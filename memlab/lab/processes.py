@@ -107,23 +107,60 @@ def _carries(pid: int, run_id: str) -> bool:
     return f"{TAG}={run_id}".encode() in environment.split(b"\0")
 
 
+def signal_tagged(pid: int, run_id: str, number: int) -> bool:
+    """Send a signal to a process if it carries the tag of that run; whether it did.
+
+    A pidfd is opened before the look, so that a pid that changes hands is never shot.
+    """
+    with suppress(OSError):
+        target = os.pidfd_open(pid)
+        try:
+            if _carries(pid, run_id):
+                signal.pidfd_send_signal(target, number)
+                return True
+        finally:
+            os.close(target)
+    return False
+
+
 def kill_tagged(run_id: str, seconds: float = 5.0) -> int:
     """End what still carries the tag of a run; returns how many that were.
 
-    They are orphans, buried by somebody else: so ask until none is left. A pidfd is opened
-    before the look, so that a pid that changes hands is never shot.
+    They are orphans, buried by somebody else: so ask until none is left.
     """
     killed = set()
     deadline = time.monotonic() + seconds
     while (pids := tagged(run_id)) and time.monotonic() < deadline:
-        for pid in pids:
-            with suppress(OSError):
-                target = os.pidfd_open(pid)
-                try:
-                    if _carries(pid, run_id):
-                        signal.pidfd_send_signal(target, signal.SIGKILL)
-                        killed.add(pid)
-                finally:
-                    os.close(target)
+        killed |= {pid for pid in pids if signal_tagged(pid, run_id, signal.SIGKILL)}
         time.sleep(0.01)
     return len(killed)
+
+
+def lock_holders(wanted: os.stat_result) -> list[int]:
+    """Own processes that hold a lock on this file, which may be deleted, by an open descriptor.
+
+    /proc/PID/fdinfo/FD shows a lock beside the descriptor that holds it, also where a fork
+    shares that descriptor (fs/proc/fd.c); /proc/locks would name one of them only.
+    """
+    return [pid for pid in _pids() if pid != os.getpid() and _holds_lock(pid, wanted)]
+
+
+def kill_lock_holder(pid: int, wanted: os.stat_result) -> None:
+    """Kill one of them, if it still is one."""
+    with suppress(OSError):
+        target = os.pidfd_open(pid)
+        try:
+            if _holds_lock(pid, wanted):
+                signal.pidfd_send_signal(target, signal.SIGKILL)
+        finally:
+            os.close(target)
+
+
+def _holds_lock(pid: int, wanted: os.stat_result) -> bool:
+    with suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                is_it = os.path.samestat(os.stat(f"/proc/{pid}/fd/{name}"), wanted)
+                if is_it and "FLOCK" in Path(f"/proc/{pid}/fdinfo/{name}").read_text():
+                    return True
+    return False

@@ -56,6 +56,11 @@ class Leaker:
         return self.chunk_bytes == 0
 
     @property
+    def needs(self) -> str:
+        """What it wants that a user or a machine may lack; "" for nothing."""
+        return "" if self.privileges == "none" else self.privileges.removeprefix("none, but ")
+
+    @property
     def on_tmpfs(self) -> bool:
         """Whether what it takes must fit into /dev/shm."""
         return "/dev/shm" in self.privileges

@@ -12,7 +12,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,17 +28,22 @@ from memlab.units import PAGE_BYTES
 SHM = Path("/dev/shm")
 # a record always has this length: rewritten in place by one write, it is whole at any moment
 _RECORD_BYTES = 2048
+_NAME = re.compile(r"\.?memlab-([0-9]+)-([0-9a-f]{12})")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its id, its folder, the bytes of memory it may take, its cgroup and its leaker's pid."""
+    """One run: its id, its folder, the bytes of memory it may take, its cgroup and its leaker's pid.
+
+    name: what the leaker is called.
+    """
 
     id: str
     folder: str
     resident: int
     cgroup: str | None = None
     leaker: int | None = None
+    name: str = ""
 
     @property
     def files(self) -> str:
@@ -62,17 +69,17 @@ def new_id() -> str:
 
 def places() -> list[Path]:
     """Where runs have their folders: /dev/shm, or the folder for temporary files without one."""
-    return [SHM, Path(os.environ.get("TMPDIR", "/tmp"))]
+    return list(dict.fromkeys([SHM, Path(os.environ.get("TMPDIR", "/tmp"))]))
 
 
-def open_run(run_id: str, resident: int) -> tuple[Run, int]:
+def open_run(run_id: str, resident: int, leaker_name: str = "") -> tuple[Run, int]:
     """Make the folder of a run and lock its record; returns the run and the lock's descriptor.
 
     It gets its name only when it is locked: a sweep never sees it half made.
     """
     place = next(place for place in places() if os.access(place, os.W_OK))
     name = f"memlab-{os.getuid()}-{run_id}"
-    run, half = Run(run_id, str(place / name), resident), place / f".{name}"
+    run, half = Run(run_id, str(place / name), resident, name=leaker_name), place / f".{name}"
     half.mkdir(mode=0o700)
     try:
         (half / "files").mkdir(mode=0o700)
@@ -118,15 +125,79 @@ def _group_removed(folder: str, seconds: float = 2.0) -> bool:
         time.sleep(0.01)
 
 
+def folders() -> Iterator[Path]:
+    """Folders that are called as a run's, also half made ones: this user's own, and no links.
+
+    Anybody may make names in /dev/shm.
+    """
+    for place in places():
+        for path in sorted([*place.glob("memlab-*"), *place.glob(".memlab-*")]):
+            match = _NAME.fullmatch(path.name)
+            with suppress(OSError):
+                found = path.lstat()
+                ours = match and int(match[1]) == os.getuid() == found.st_uid
+                if ours and stat.S_ISDIR(found.st_mode):
+                    yield path
+
+
+def open_record(folder: Path) -> int | None:
+    """A descriptor of the folder's record; None where it holds no plain file of that name.
+
+    What is no record may be a link, or a pipe that nobody ever writes to.
+    """
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        record = os.open(folder / "record.json", flags)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(record).st_mode):
+        return record
+    os.close(record)
+    return None
+
+
+def read_record(record: int, folder: Path) -> Run | None:
+    """What a record says; None where it is not that of a run in this folder.
+
+    A run's names all follow from its id. A record that says otherwise is somebody's own file, and
+    nothing that it names is ours to remove.
+    """
+    match = _NAME.fullmatch(folder.name)
+    try:
+        run = Run(**json.loads(os.pread(record, _RECORD_BYTES, 0)))
+    except (ValueError, TypeError):
+        return None
+    group = run.cgroup
+    fits = (
+        match is not None
+        and (run.id, run.folder) == (match[2], str(folder))
+        and isinstance(run.resident, int)
+        and isinstance(run.leaker, int | None)
+        and (group is None or str(group).startswith("/"))
+        and (group is None or Path(group).name == f"memlab-{run.id}")
+    )
+    return run if fits else None
+
+
 def living() -> Iterator[Run]:
     """The runs of this user whose guard or supervisor lives."""
-    for place in places():
-        for path in place.glob(f"memlab-{os.getuid()}-*/record.json"):
-            with suppress(OSError, ValueError, TypeError), path.open() as record:
-                try:
-                    fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    yield Run(**json.load(record))
+    for folder in folders():
+        record = open_record(folder)
+        if record is None:
+            continue
+        try:
+            fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            run = read_record(record, folder)
+            if run:
+                yield run
+        finally:
+            os.close(record)
+
+
+def promised() -> int:
+    """Bytes that all living runs of this user may take at their caps."""
+    return sum(run.resident for run in living())
 
 
 def outstanding() -> int:

@@ -26,8 +26,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from memlab.lab import containment
+from memlab.lab.low_memory import LowMemory
 from memlab.lab.processes import TAG, kill_descendants, start_time, watch
-from memlab.lab.runs import Run, clean, note, open_run, taken
+from memlab.lab.runs import Run, clean, note, open_run, promised, read_record, taken
+from memlab.units import format_bytes
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LOOK_EVERY = 0.1  # seconds
@@ -37,15 +39,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Spec:
-    """What to run: argv, for whom (pid and start time in ticks), and what it may take."""
+    """What to run: argv, for whom (pid and start time in ticks), and what it may take, in bytes.
+
+    together: what all runs of this user may take; floor: available memory below which it is
+    ended, None for the machine's own.
+    """
 
     run_id: str
+    name: str
     argv: list[str]
     caller: int
     caller_start: int
     resident: int
     virtual: int
     file_size: int
+    together: int
+    floor: int | None
 
 
 def guard_argv(spec: Spec) -> list[str]:
@@ -76,7 +85,8 @@ def main(spec_text: str) -> NoReturn:
     try:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         ends.append(watch(spec.caller, spec.caller_start))
-        run, lock = open_run(spec.run_id, spec.resident)
+        run, lock = open_run(spec.run_id, spec.resident, spec.name)
+        _refuse_too_many(spec, run)
         run, why_not = _with_group(run, lock)
         guard = os.getpid()
         guard_start = start_time(guard)
@@ -90,8 +100,27 @@ def main(spec_text: str) -> NoReturn:
         say(event="failed", message=f"{type(error).__name__}: {error}")
     kill_descendants()
     if run:
-        clean(run)
+        # by its record as it is now: the supervisor has noted there who the leaker is
+        clean(read_record(lock, Path(run.folder)) or run)
     os._exit(0)
+
+
+def _refuse_too_many(spec: Spec, run: Run) -> None:
+    """End here when this run is one too many.
+
+    Whoever started us has asked too, but several may ask at once. A run asks here when the others
+    can see it: of two that come together at least one sees both.
+    """
+    others = promised() - spec.resident
+    if others + spec.resident > spec.together:
+        words = containment.beyond(others, spec.together)
+        say(
+            event="refused",
+            message="refused, to keep this machine safe: it may take "
+            f"{format_bytes(spec.resident)}, {words}",
+        )
+        clean(run)
+        os._exit(0)
 
 
 def _with_group(run: Run, lock: int) -> tuple[Run, str]:
@@ -110,10 +139,8 @@ def _supervise(spec: Spec, run: Run, lock: int, why_not: str, guard: tuple[int, 
     try:
         ends = [_terminated(), watch(spec.caller, spec.caller_start), watch(*guard)]
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        leaker, stderr = _start(spec, run)
+        run, stderr = _start(spec, run, lock)
         _drop_stdin()
-        run = replace(run, leaker=leaker)
-        note(lock, run)
         say(
             event="box",
             run=run.id,
@@ -122,8 +149,8 @@ def _supervise(spec: Spec, run: Run, lock: int, why_not: str, guard: tuple[int, 
             cgroup=run.cgroup,
             why_no_cgroup=why_not or None,
         )
-        said = _hold(run, leaker, stderr, ends)
-        status = _status(leaker)
+        said = _hold(spec, run, stderr, ends)
+        status = _status(run)
     except Exception as error:
         say(event="failed", message=f"{type(error).__name__}: {error}")
     kill_descendants()
@@ -136,16 +163,27 @@ def _supervise(spec: Spec, run: Run, lock: int, why_not: str, guard: tuple[int, 
     os._exit(0)
 
 
-def _start(spec: Spec, run: Run) -> tuple[int, int]:
-    """Fork and exec the leaker inside its box; returns its pid and its stderr to read."""
+def _start(spec: Spec, run: Run, lock: int) -> tuple[Run, int]:
+    """Fork and exec the leaker inside its box; returns the run with it, and its stderr to read.
+
+    It begins when it is noted: what it makes can be told from others' by its pid.
+    """
     stderr, child_stderr = os.pipe()
+    noted, say_noted = os.pipe()
     supervisor = os.getpid()
     leaker = os.fork()
     if leaker:
-        os.close(child_stderr)
+        run = replace(run, leaker=leaker)
+        note(lock, run)
+        os.write(say_noted, b"\n")
+        for descriptor in (child_stderr, noted, say_noted):
+            os.close(descriptor)
         os.set_blocking(stderr, False)
-        return leaker, stderr
+        return run, stderr
     try:
+        os.close(say_noted)
+        if not os.read(noted, 1):
+            os._exit(0)  # the supervisor is dead
         os.setpgid(0, 0)
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
@@ -156,6 +194,8 @@ def _start(spec: Spec, run: Run) -> tuple[int, int]:
         _limit(resource.RLIMIT_AS, spec.virtual)
         _limit(resource.RLIMIT_FSIZE, spec.file_size)
         _limit(resource.RLIMIT_CORE, 0)
+        with suppress(OSError):  # must the kernel kill for memory, then this one, and nobody else
+            Path("/proc/self/oom_score_adj").write_text("1000")
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # exec keeps what is ignored
         environment = {
             **os.environ,
@@ -178,13 +218,16 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (lower, lower))
 
 
-def _hold(run: Run, leaker: int, stderr: int, ends: list[int]) -> bytes:
-    """Watch until somebody ends; kills a leaker that broke out of its cap. Returns its stderr."""
+def _hold(spec: Spec, run: Run, stderr: int, ends: list[int]) -> bytes:
+    """Watch until somebody ends; kills a leaker that must not go on. Returns its stderr."""
+    assert run.leaker is not None
     said, killed = b"", False
-    ended = watch(leaker)
+    ended, memory = watch(run.leaker), LowMemory(spec.floor)
     poll = select.poll()
     for descriptor in [ended, stderr, *ends]:
         poll.register(descriptor, select.POLLIN)
+    for descriptor in memory.descriptors:
+        poll.register(descriptor, select.POLLPRI)
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(_LOOK_EVERY * 1000)}
         if stderr in ready:
@@ -196,15 +239,28 @@ def _hold(run: Run, leaker: int, stderr: int, ends: list[int]) -> bytes:
             with suppress(BlockingIOError):
                 said = (said + os.read(stderr, 65536))[-_STDERR_KEPT:]  # a pipe holds no more
             return said
-        size = taken(run)
-        if size > run.resident and not killed:
+        danger = None if killed else _danger(run, memory, not ready.isdisjoint(memory.descriptors))
+        if danger:
             killed = True
-            os.kill(leaker, signal.SIGKILL)  # first: saying so may have to wait for the reader
-            say(event="killed", reason="cap", bytes=size, limit_bytes=run.resident)
+            os.kill(run.leaker, signal.SIGKILL)  # first: saying so may have to wait for the reader
+            say(**danger)
 
 
-def _status(leaker: int) -> int | None:
+def _danger(run: Run, memory: LowMemory, pressure: bool) -> dict[str, Any] | None:
+    """Why the leaker must not go on, as an event; None while it may."""
+    size = taken(run)
+    if size > run.resident:
+        return {
+            "event": "killed", "reason": "cap", "bytes": size, "limit_bytes": run.resident
+        }  # fmt: skip
+    shortage = memory.shortage(pressure)
+    return shortage.event() if shortage else None
+
+
+def _status(run: Run) -> int | None:
     """How the leaker ended, negative for a signal; None while it lives: then it is taken down."""
+    assert run.leaker is not None
+    leaker = run.leaker
     pid, status = os.waitpid(leaker, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if pid else None
 

@@ -92,6 +92,12 @@ def read(host: Host, pid: int | str = "self") -> MemoryGroup:
     return MemoryGroup(folder, version, tuple(_levels(host, folder, top, version)))
 
 
+def usage(host: Host, folder: str, version: int) -> int:
+    """Bytes that a group and all below it use now, page cache and kernel memory included."""
+    path = f"{folder}/{_FILES[version][0]}"
+    return _bytes(host.read(path), path) or 0
+
+
 def _place(host: Host, pid: int | str) -> tuple[str, int, str]:
     """Folder of the innermost group with a memory controller, version, folder of the topmost."""
     path = f"/proc/{pid}/cgroup"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from memlab.lab.processes import tagged
 from memlab.lab.runs import SHM
+from memlab.procfs import sysvipc_msg, sysvipc_shm
+from memlab.procfs.host import Host
 from tests.waiting import until
 
 
@@ -26,10 +28,17 @@ def run_id_of(experiment):
 
 
 def remains(run_id):
-    """Everything of a run that is still there: processes, folders, cgroups. Empty is clean."""
+    """Everything of a run that is still there. Empty is clean.
+
+    Processes, folders and shared memory, System V objects with a key of the run, cgroups.
+    """
     left = [f"process {pid}" for pid in tagged(run_id) if not is_zombie(pid)]
     left += [f"guard or supervisor {pid}" for pid in _named(run_id) if not is_zombie(pid)]
-    for place in {str(SHM), os.environ.get("TMPDIR", "/tmp")}:
+    first = int(run_id[:4], 16) or 1
+    segments, queues = sysvipc_shm.read(Host()), sysvipc_msg.read(Host())
+    left += [f"segment {one.shmid}" for one in segments if (one.key & 0xFFFFFFFF) >> 16 == first]
+    left += [f"queue {one.msqid}" for one in queues if (one.key & 0xFFFFFFFF) >> 16 == first]
+    for place in {str(SHM), os.environ.get("TMPDIR", "/tmp"), "/var/tmp"}:
         left += glob.glob(f"{place}/memlab-*-{run_id}*")
         left += glob.glob(f"{place}/.memlab-*-{run_id}*")
     left += glob.glob(f"/sys/fs/cgroup/**/memlab-{run_id}", recursive=True)

@@ -1,6 +1,7 @@
 """What people ask of a leaker is checked before anything starts."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -67,6 +68,24 @@ def test_nonsense_is_one_line_that_names_the_option(asked, says):
         check(HEAP, asked)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["thread-stack", "thread-stack-running"])
+def test_a_stack_below_the_least_is_named_as_the_cause(name):
+    least = os.sysconf("SC_THREAD_STACK_MIN")
+    for size in (1, least - 1):
+        with pytest.raises(Refused, match=r"--stack-size .* smaller than .*PTHREAD_STACK_MIN"):
+            check(get(name), {"stack_size": size})
+    assert check(get(name), {"stack_size": least, "cap": "1MiB"}).arguments
+
+
+@pytest.mark.parametrize("name", ["thread-stack", "thread-stack-running"])
+def test_the_program_refuses_such_a_stack_too(name):
+    said = subprocess.run(
+        [*program(name), "--stack-size", "1"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 2
+    assert "PTHREAD_STACK_MIN" in said.stderr
 
 
 @pytest.mark.parametrize("lang", ["c", "python"])

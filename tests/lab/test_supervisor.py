@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-import memlab
 from memlab.errors import Gone
 from memlab.lab.experiment import start
 from memlab.lab.runs import living
 from memlab.lab.sweep import sweep
 from memlab.observe.files import open_recording
 from tests.lab.foreign import misbehaving
+from tests.lab.ordinary import as_nobody, as_root
 from tests.lab.remains import gone, guard_of, is_zombie, remains, run_id_of, supervisor_of
 from tests.waiting import until
 
@@ -344,32 +344,6 @@ def test_kills_during_the_start_leave_nothing_that_a_sweep_does_not_take():
 def test_two_hundred_kills_during_the_start_leave_nothing():
     for seed in range(1000, 1200):
         start_and_kill_during_it(random.Random(seed))
-
-
-def python_for_everybody():
-    """A Python that an ordinary user may run: the one of a venv below /root is not."""
-    for candidate in (os.path.realpath(sys.executable), "/usr/bin/python3"):
-        with suppress(OSError):
-            asked = subprocess.run([candidate, "-c", "import sys; assert sys.version_info >= (3, 11)"],
-                                   user=65534, group=65534, capture_output=True, check=False)  # fmt: skip
-            if asked.returncode == 0:
-                return candidate
-    return None
-
-
-def as_nobody(code):
-    """Run Python code as an ordinary user; what it printed, by line."""
-    python = python_for_everybody()
-    if python is None:
-        pytest.skip("needs a Python 3.11 that an ordinary user may run")
-    package = str(Path(memlab.__file__).parent.parent)
-    said = subprocess.run([python, "-c", code], capture_output=True, text=True, user=65534, group=65534,
-                          extra_groups=[], env={"PATH": os.environ["PATH"], "PYTHONPATH": package})  # fmt: skip
-    assert said.returncode == 0, said.stderr
-    return said.stdout.splitlines()
-
-
-as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become an ordinary user")
 
 
 @as_root

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from functools import cache
 
 import pytest
 
@@ -19,10 +20,23 @@ every_leaker = pytest.mark.parametrize(("name", "lang"), LEAKS)
 both_languages = pytest.mark.parametrize("lang", ["c", "python"])
 
 
+@cache
+def not_granted(name, lang):
+    """Why the kernel grants this user not even one unit; None where it does."""
+    if not leakers()[name].needs:
+        return None
+    argv = [*program(name, lang), "--count", "1", "--rate", "1000/s", "--duration", "0.2"]
+    said = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    events = map(json.loads, said.stdout.splitlines())
+    return next((event["message"] for event in events if event.get("reason") == "refused"), None)
+
+
 class Raw:
     """A leaker by hand and small, without a box: to see what it does by itself."""
 
     def __init__(self, name, lang, *options):
+        if why := not_granted(name, lang):
+            pytest.skip(f"{name} needs {leakers()[name].needs}: {why}")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MEMLAB")}
         self.process = subprocess.Popen(
             [*program(name, lang), *options],
@@ -38,13 +52,11 @@ class Raw:
         self.process.stdin.flush()
 
     def hear(self, kind):
-        """The next event of a kind; what comes before is skipped, but not that the kernel refuses."""
+        """The next event of a kind; what comes before is skipped."""
         while line := self.process.stdout.readline():
             event = json.loads(line)
             if event["event"] == kind:
                 return event
-            if event.get("reason") == "refused":
-                pytest.skip(f"the kernel refuses: {event['message']}")
         raise AssertionError(f"ended without {kind!r}: {self.process.stderr.read()}")
 
     def __enter__(self):

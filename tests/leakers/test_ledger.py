@@ -43,7 +43,7 @@ def warmed_up(run):
     """The meters and the ledger after a few events."""
     said = run.step(WARM_UP)
     if run.holding == "refused":
-        pytest.skip(f"{run.leaker.name} needs {run.leaker.privileges}")
+        pytest.skip(f"{run.leaker.name} needs {run.leaker.needs}")
     return look(run), said
 
 
