@@ -16,7 +16,7 @@ from memlab.diagnose import diagnose
 from memlab.diagnose.accounts import accounts
 from memlab.errors import Gone, Unsupported
 from memlab.lab.experiment import start
-from memlab.lab.moves import PAGE_CACHE, Seen, moves, page_cache, seen
+from memlab.lab.moves import PAGE_CACHE, Seen, moves, page_cache, plainest, seen
 from memlab.lab.propose import proposal
 from memlab.model.curves import Array, Curve, held, spread
 from memlab.model.diagnosis import Diagnosis, Verdict, Why
@@ -134,7 +134,7 @@ def _chosen(recording: Recording, judged: Diagnosis) -> Seen | None:
     Of a process that is flat itself, the machine's page cache.
     """
     if judged.findings:
-        return _shown(recording, judged.findings[0].pattern)
+        return _shown(recording, plainest(judged.findings[0].candidates))
     moved = [
         one
         for one in map(seen, accounts(recording))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -84,14 +84,21 @@ class Seen:
 
 def seen(account: Account) -> Seen:
     """An account of the verdict."""
+    pattern = plainest(account.candidates)
     return Seen(
-        account.pattern,
-        account.pattern,
+        pattern,
+        pattern,
         account.basis,
         account.quantum,
         account.series,
         account.where,
     )
+
+
+def plainest(candidates: Sequence[Pattern]) -> Pattern:
+    """Where no mappings were read several patterns fit: mappings show the curve of all of them."""
+    plain = (Pattern.ANONYMOUS, Pattern.SHARED_ANONYMOUS)
+    return next((one for one in plain if one in candidates), candidates[0])
 
 
 def page_cache(recording: Recording) -> Seen:
