@@ -185,6 +185,9 @@ def _plainest(fitting: list[Proposal], judged: Diagnosis) -> Proposal:
     A curve with more to choose from must at least halve the distance, and do so by more than the
     rhythm of a unit: a moment that is evenly spread over it is a variance of unit²/12.
     """
+    leaking = [one for one in fitting if not one.is_lookalike]
+    if judged.verdict is Verdict.LEAK and leaking:
+        fitting = leaking  # a look-alike is what the verdict has ruled out
     unit = max(
         one.curve.unit for one in fitting if one.distance.size <= 2 * fitting[0].distance.size
     )

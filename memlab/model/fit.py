@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from memlab.model.curves import Array, Curve
 from memlab.model.shapes import ACCELERATING, BURSTY, SAWTOOTH, STEP, Shape, bursts
-from memlab.model.window import Jumps, Window, beat_of, phases
+from memlab.model.window import Jumps, Window, beat_of, phases, phases_of_units
 from memlab.units import PAGE_BYTES
 
 SEEDS = 200  # of bursts that are tried
@@ -80,14 +80,15 @@ def _linear(seen: Window) -> Curve | None:
     slope = float(np.polyfit(seen.times, seen.values, 1)[0])
     unit = seen.unit
     if seen.is_stair and np.median(seen.jumps().size) <= seen.largest:
-        unit = float(np.median(seen.jumps().size))
+        rises = np.diff(seen.values)
+        unit = float(np.median(rises[rises > 0]))
     if slope <= 0:
         return None
     curve = Curve(Shape(slope / unit), unit)
     if not seen.is_stair:
         return _closer(curve, seen, "rate", "lead")
     jumps = seen.jumps()
-    guesses = [Curve(Shape(1 / beat), unit, lead) for beat, lead in phases(jumps)]
+    guesses = [Curve(Shape(1 / beat), unit, lead) for beat, lead in phases_of_units(seen, unit)]
     return _jittered(_closest(guesses, seen, "rate", "lead"), jumps, seen)
 
 

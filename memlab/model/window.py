@@ -111,10 +111,31 @@ def phases(moved: Jumps) -> list[tuple[float, float]]:
         return []
     gaps = np.diff(middle)
     nth = 1 + np.concatenate([[0], np.cumsum(np.maximum(1, np.round(gaps / np.median(gaps))))])
+    return [*_feasible(period, moved, nth, nth), (period, period - first)]
+
+
+def phases_of_units(seen: Window, unit: float) -> list[tuple[float, float]]:
+    """As `phases`, for single units: where readings are close to each other, several in a row may show one."""
+    rises = np.diff(seen.values)
+    rows = np.flatnonzero(rises > 0)
+    counts = np.maximum(1, np.round(rises[rows] / unit))
+    last = np.cumsum(counts)
+    moved = Jumps(seen.times[rows], seen.times[rows + 1], rises[rows])
+    middle = (moved.start + moved.end) / 2
+    if last[-1] < 2:
+        return []
+    period, origin = np.polyfit(last - (counts - 1) / 2, middle, 1)
+    return [
+        *_feasible(float(period), moved, last - counts + 1, last),
+        (float(period), float(-origin)),
+    ]
+
+
+def _feasible(period: float, moved: Jumps, first: Array, last: Array) -> list[tuple[float, float]]:
+    """Periods near this one, and leads, by which events `first` to `last` fall into each move."""
     found = []
     for beat in period * np.linspace(0.94, 1.06, 121):
-        low, high = np.max(nth * beat - moved.end), np.min(nth * beat - moved.start)
+        low, high = np.max(last * beat - moved.end), np.min(first * beat - moved.start)
         if low < high:
             found.append((float(high - low), float(beat), float(low + high) / 2))
-    found.sort(reverse=True)
-    return [(beat, lead) for _, beat, lead in found] + [(period, period - first)]
+    return [(beat, lead) for _, beat, lead in sorted(found, reverse=True)]

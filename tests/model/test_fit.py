@@ -178,3 +178,13 @@ def test_a_small_change_that_came_with_address_space_is():
     recording = recorded([1000] * 5, sizes=[5000, 5000, 5000, 5025, 5025])
     looked = Series("rss", np.array([0.0, 0.8]), np.array([0.0, 100 * 1024.0]))
     assert list(held(recording, looked).values) == [0, 0, 0, 100 * 1024, 100 * 1024]
+
+
+@pytest.mark.parametrize("rate", [1.3, 2, 2.4])
+def test_units_that_follow_each_other_closely_are_told_apart(rate):
+    """At two a second and readings at 0.2 and 0.4 s, two of them often rise in a row."""
+    times = np.cumsum(np.tile([0.2, 0.4, 0.2], 20))
+    opened = window(series(Curve(Shape(rate), 10244 << 10), times), 10244 << 10)
+    found = next(leaks(opened))
+    assert found.shape.rate == pytest.approx(rate, rel=0.01)
+    assert opened.off(found).share < 0.01
