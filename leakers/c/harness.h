@@ -74,7 +74,7 @@ static struct {
 } options;
 
 static struct leaker self;
-static struct { size_t leaked, touched; long kept, units, events; double written; char site[128]; } ledger;
+static struct { size_t leaked, touched; long kept, units, events; double written; bool unsaid; char site[128]; } ledger;
 static volatile sig_atomic_t signalled;
 static bool holding;
 
@@ -124,6 +124,7 @@ __attribute__((format(printf, 1, 2), noreturn)) static void refuse(const char *f
 static void say_ledger(void)
 {
     ledger.written = now();
+    ledger.unsaid = false;
     say("{\"event\":\"ledger\",\"t\":%.6f,\"leaked_bytes\":%zu,\"touched_bytes\":%zu,\"leaked_units\":%ld,"
         "\"count\":%ld,\"site\":\"%s\"}", ledger.written, ledger.leaked, ledger.touched, ledger.kept,
         ledger.units, ledger.site);
@@ -181,6 +182,7 @@ static bool beyond_cap(void)
 /* One event: `--step` units, as far as the cap allows. */
 static void event(void)
 {
+    ledger.unsaid = true;
     for (long unit = 0; unit < options.step && !holding; unit++) {
         bool kept = !options.control && !self.lookalike;
         if (kept && beyond_cap()) {
@@ -344,6 +346,8 @@ static void loop(void)
             next = begin_shape(time);
             rate = options.rate;
         }
+        if (ledger.unsaid) /* ten lines a second at most, and the last event of a burst in one of them */
+            wake = fmin(wake, ledger.written + 0.1);
         wait_until(fmin(leaking ? next : wake, fmin(wake, next_fall)), time);
         if (now() >= next_fall && !options.paused) {
             next_fall += options.period;
@@ -353,9 +357,9 @@ static void loop(void)
         if (leaking && !options.paused && now() >= next) {
             next = due_at();
             event();
-            if (!holding && now() - ledger.written >= 0.1)
-                say_ledger();
         }
+        if (ledger.unsaid && now() - ledger.written >= 0.1)
+            say_ledger();
     }
     say_end("signal");
 }

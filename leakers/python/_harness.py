@@ -98,6 +98,7 @@ class _Loop:
         self._tooth = self._taken = self._drifted = 0
         self._shape = Shape(options)
         self._written = 0.0
+        self._unsaid = False
         self._holding = False
         self._signalled = False
         self._pending = b""
@@ -126,7 +127,9 @@ class _Loop:
                 rate, due = None, math.inf
             elif rate != options.rate or due < now - 1:
                 rate, due = options.rate, self._shape.begin(now)
-            self._wait(min(due, until, fall_at), now)
+            # ten lines a second at most, and the last event of a burst in one of them
+            say_at = self._written + 0.1 if self._unsaid else math.inf
+            self._wait(min(due, until, fall_at, say_at), now)
             if time.monotonic() >= fall_at and not options.paused:
                 fall_at += options.period
                 self._fall()
@@ -134,8 +137,8 @@ class _Loop:
             if leaking and not options.paused and time.monotonic() >= due:
                 due = self._shape.next()
                 self._event()
-                if not self._holding and time.monotonic() - self._written >= 0.1:
-                    self._say_ledger()
+            if self._unsaid and time.monotonic() - self._written >= 0.1:
+                self._say_ledger()
         self._end("signal")
 
     def _wait(self, wake, now):
@@ -147,6 +150,7 @@ class _Loop:
 
     def _event(self):
         """`--step` units, as far as the cap allows."""
+        self._unsaid = True
         options, leaker = self._options, self._leaker
         kept = not (options.control or leaker.lookalike)
         for _ in range(options.step):
@@ -244,7 +248,7 @@ class _Loop:
         )  # fmt: skip
 
     def _say_ledger(self):
-        self._written = time.monotonic()
+        self._written, self._unsaid = time.monotonic(), False
         _say(
             {
                 "event": "ledger", "t": round(self._written, 6), "leaked_bytes": self._leaked,

@@ -11,7 +11,7 @@ from memlab.model.recording import Recording
 
 
 def over_time(recording: Recording, every: float = 1.0) -> list[tuple[float, Diagnosis]]:
-    """The diagnosis of the first `every` seconds, of twice that, and so on to the end: (seconds, it).
+    """The diagnosis of the first `every` seconds, of twice that, and so on, and of all: (seconds, it).
 
     An empty recording has none. Raises ValueError where `every` is not above zero.
     """
@@ -22,6 +22,7 @@ def over_time(recording: Recording, every: float = 1.0) -> list[tuple[float, Dia
     start = recording.samples[0].monotonic
     said = []
     for step in range(1, math.ceil(recording.seconds / every) + 1):
-        seen = [sample for sample in recording.samples if sample.monotonic - start <= step * every]
-        said.append((step * every, diagnose(replace(recording, samples=tuple(seen)))))
+        until = min(step * every, recording.seconds)
+        seen = [sample for sample in recording.samples if sample.monotonic - start <= until]
+        said.append((until, diagnose(replace(recording, samples=tuple(seen)))))
     return said

@@ -86,6 +86,10 @@ def account(
     ]
 
 
+# the ledger of a leaker that has not leaked yet
+NOTHING: Event = {
+    "leaked_bytes": 0, "touched_bytes": 0, "leaked_units": 0, "count": 0, "site": "",
+}  # fmt: skip
 _OF_LOOKALIKES = {
     "resident": "private anonymous bytes",
     "virtual": "stat vsize",

@@ -261,3 +261,9 @@ def test_no_leaker_is_longer_than_a_hundred_lines_and_its_header_says_what_it_do
             assert len(leaker.source(lang).splitlines()) < 100
             opening = "Looks like a leak: " if leaker.is_lookalike else "Leaks "
             assert leaker.source(lang).lstrip('/*" ').startswith(opening)
+
+
+@both_languages
+def test_the_last_event_of_a_burst_is_told_before_the_next_one_comes(lang):
+    with Raw("heap", lang, "--profile", "step", "--period", "0.5", "--rate", "60/s") as leaker:
+        assert 30 in [leaker.hear("ledger")["count"] for _ in range(3)]

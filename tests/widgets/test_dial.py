@@ -12,7 +12,7 @@ from memlab.lab.registry import leakers
 from memlab.units import MIB
 from memlab.widgets import Dial
 from memlab.widgets.controls import FIRST, Controls, groups
-from memlab.widgets.dial import SAID, SEEN
+from memlab.widgets.dial import ASKED, SAID, SEEN
 from tests.waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.needs("gcc")]
@@ -42,7 +42,7 @@ def test_the_line_lights_up_and_both_accounts_rise(dial: Dial) -> None:
 def test_another_leaker_brings_its_source_its_account_and_its_dials(dial: Dial) -> None:
     dial.controls.choose("fd-pipes", "python")
     assert "fd_pipes.py" in dial.source.value
-    assert [trace.unit for trace in dial.chart.traces] == ["count", "count"]
+    assert [trace.unit for trace in dial.chart.traces] == ["count"] * 3
     dial.controls.shape.touch.value = 0.5
     assert dial.controls.options()["touch"] is None, "a pipe has no bytes to touch"
     dial.start()
@@ -70,6 +70,30 @@ def test_the_dials_reach_the_leaker(dial: Dial) -> None:
     until(lambda: last(dial, SEEN) > 0)
     ledger = dial.run.experiment.ledger[-1]
     assert ledger["touched_bytes"] * 4 == ledger["leaked_bytes"]
+
+
+def test_the_curve_asked_for_is_there_before_the_start_and_is_followed(dial: Dial) -> None:
+    shape = dial.controls.shape
+    shape.profile.value, shape.period.value, dial.controls.rate.value = "step", 0.5, "16/s"
+    times, values = dial.chart.values(ASKED)
+    assert (times[0], times[-1], len(dial.chart.values(SAID)[1])) == (0.0, 2.0, len(times))
+    assert set(values) == {n * 8 * 65536.0 for n in range(5)}, "four steps of eight blocks"
+    dial.start()
+    until(lambda: last(dial, SAID) >= 16 * 65536)
+    dial.pause_or_resume()
+    until(lambda: last(dial, ASKED) == last(dial, SAID))
+    assert abs(last(dial, SEEN) - last(dial, SAID)) < 65536
+
+
+def test_nothing_is_asked_of_a_control_or_a_look_alike(dial: Dial) -> None:
+    assert last(dial, ASKED) > 0
+    dial.controls.kind.value = True
+    assert last(dial, ASKED) == 0
+    dial.controls.choose("warm-up")
+    assert last(dial, ASKED) == 0
+    dial.controls.choose("heap")
+    dial.controls.rate.value = "fast"
+    assert last(dial, ASKED) == 0
 
 
 def test_what_makes_no_sense_is_one_line(dial: Dial) -> None:
