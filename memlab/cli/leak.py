@@ -2,6 +2,9 @@
 
 It obeys commands on stdin, one a line: pause, resume, rate 2MiB/s, step 3, stop. Ctrl-C
 ends it; whatever ends this command, nothing of the leaker stays behind.
+
+In the environment, MEMLAB_TOTAL=SIZE sets what all leakers of yours may take together (half
+of the memory), MEMLAB_FLOOR=SIZE the available memory below which they are ended.
 """
 
 from __future__ import annotations

@@ -229,7 +229,8 @@ def _hold(spec: Spec, run: Run, stderr: int, ends: list[int]) -> bytes:
     for descriptor in memory.descriptors:
         poll.register(descriptor, select.POLLPRI)
     while True:
-        ready = {descriptor for descriptor, _ in poll.poll(_LOOK_EVERY * 1000)}
+        events = dict(poll.poll(_LOOK_EVERY * 1000))
+        ready = set(events)
         if stderr in ready:
             more = os.read(stderr, 65536)
             said = (said + more)[-_STDERR_KEPT:]
@@ -239,7 +240,11 @@ def _hold(spec: Spec, run: Run, stderr: int, ends: list[int]) -> bytes:
             with suppress(BlockingIOError):
                 said = (said + os.read(stderr, 65536))[-_STDERR_KEPT:]  # a pipe holds no more
             return said
-        danger = None if killed else _danger(run, memory, not ready.isdisjoint(memory.descriptors))
+        for descriptor in ready.intersection(memory.descriptors):
+            if events[descriptor] & select.POLLERR:  # its cgroup is no more
+                poll.unregister(descriptor)
+        pressure = any(events.get(one) == select.POLLPRI for one in memory.descriptors)
+        danger = None if killed else _danger(run, memory, pressure)
         if danger:
             killed = True
             os.kill(run.leaker, signal.SIGKILL)  # first: saying so may have to wait for the reader

@@ -116,6 +116,46 @@ def test_file_cache_that_fills_a_group_is_no_shortage():
     assert usage > 60 * MIB, "it was full"
 
 
+# a machine with a version 2 group of 110 MiB above ours, as cgroup-v2.rst describes its files
+V2 = {
+    "/proc/meminfo": "MemTotal: 8388608 kB\nMemFree: 4194304 kB\nMemAvailable: 6291456 kB\n",
+    "/proc/self/mountinfo": "30 1 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+    "/proc/self/cgroup": "0::/app.slice/job\n",
+    "/sys/fs/cgroup/app.slice/job/memory.current": "1\n",
+    "/sys/fs/cgroup/app.slice/job/memory.max": "max\n",
+    "/sys/fs/cgroup/app.slice/memory.max": "115343360\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("usage", "file_cache", "pressure", "left"),
+    [
+        (90, 0, True, None),
+        (100, 0, False, None),
+        (100, 0, True, 10),
+        (106, 0, False, 4),
+        (106, 50, True, None),
+        (109, 3, False, 4),
+    ],
+)
+def test_a_group_of_version_2_counts_without_its_file_cache(
+    tmp_path, usage, file_cache, pressure, left
+):
+    stat = f"anon 1\nfile {file_cache * MIB}\ninactive_file {file_cache * MIB}\nactive_file 0\n"
+    group = "/sys/fs/cgroup/app.slice"
+    files = {f"{group}/memory.current": f"{usage * MIB}\n", f"{group}/memory.stat": stat}
+    for path, text in {**V2, **files}.items():
+        place = tmp_path / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    found = LowMemory(host=Host(tmp_path)).shortage(pressure)
+    if left is None:
+        assert found is None
+    else:
+        assert (found.where, found.available_bytes) == (f"the memory cgroup {group}", left * MIB)
+        assert found.floor_bytes == 110 * MIB // 20
+
+
 THRASH = (
     "import os, time\n"
     "file = os.open('/var/tmp', os.O_TMPFILE | os.O_RDWR)\n"
