@@ -92,7 +92,7 @@ def other_proc(host: Host) -> Check:
     hidden = _hidepid(host)
     if not denied and not hidden:
         return Check("other /proc", State.OK, f"smaps of all {allowed} processes")
-    found = f"smaps of {allowed} processes of {allowed + denied}"
+    found = f"smaps of {allowed} of {allowed + denied} processes"
     found += f", others hidden (hidepid={hidden})" if hidden else "; of others stat, statm, status"
     if os.geteuid() == 0:
         return Check("other /proc", State.LIMITED, found, "this root is confined, see privileges")
