@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -58,7 +59,7 @@ def sysv_bytes(keys: range, leaker: int | None) -> tuple[int, int]:
 
 def shm_bytes(shm_prefix: str) -> int:
     """Bytes of the run's POSIX shared memory."""
-    return sum(path.lstat().st_blocks * 512 for path in _shm_files(shm_prefix))
+    return sum(found.st_blocks * 512 for found in _shm_files(shm_prefix).values())
 
 
 def nameless_bytes(pid: int) -> int:
@@ -98,11 +99,12 @@ def _is_ours(key: int, uid: int, keys: range) -> bool:
     return key & 0xFFFFFFFF in keys and uid == os.getuid()
 
 
-def _shm_files(shm_prefix: str) -> list[Path]:
-    """Regular files of this user; anybody may make names in /dev/shm."""
-    found = []
+def _shm_files(shm_prefix: str) -> dict[Path, os.stat_result]:
+    """Regular files of this user; anybody may make names in /dev/shm, and take them away again."""
+    files = {}
     for path in _SHM.glob(shm_prefix.lstrip("/") + "*"):
         with suppress(OSError):
-            if not path.is_symlink() and path.is_file() and path.lstat().st_uid == os.getuid():
-                found.append(path)
-    return found
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
+                files[path] = found
+    return files
