@@ -11,7 +11,7 @@ import pytest
 
 import memlab
 from memlab.lab.experiment import start
-from memlab.lab.runs import SHM, living
+from memlab.lab.runs import SHM
 from memlab.lab.stop import stop_all
 from tests.lab.private import in_own_shm
 from tests.lab.remains import gone, guard_of, run_id_of, supervisor_of
@@ -57,9 +57,9 @@ def test_a_leaker_in_another_terminal_ends_with_its_command():
         [sys.executable, "-m", "memlab.cli.main", "leak", "heap"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=PACKAGE,
     )  # fmt: skip
-    until(lambda: [run for run in living() if run.leaker])
-    (said,) = stop_all()
-    assert said.startswith("ended heap, pid ")
+    heard = [json.loads(other.stdout.readline()) for _ in range(2)]
+    (ready,) = [event for event in heard if event["event"] == "ready"]
+    assert stop_all() == [f"ended heap, pid {ready['pid']}"]
     out, _ = other.communicate(timeout=20)
     assert other.returncode == 0
     events = [json.loads(line) for line in out.splitlines()]

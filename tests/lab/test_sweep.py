@@ -34,7 +34,8 @@ def abandon(run):
     os.kill(guard, signal.SIGSTOP)
     for pid in (supervisor, guard):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: is_zombie(run.pid))
+    # the lock on the record goes with the last of them
+    until(lambda: all(map(is_zombie, (guard, supervisor, run.pid))))
 
 
 def shown(path=SHM):
