@@ -6,11 +6,13 @@ from the manifest. Nothing that a leaker says of itself is looked at.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 from memlab.diagnose import diagnose
 from memlab.diagnose.accounts import accounts
@@ -33,7 +35,6 @@ from memlab.units import PAGE_BYTES
 
 FEWEST = 5  # readings: fewer are no curve
 RUNNERS_UP = 2
-LATE = 0.02  # seconds after which a look would stand for another instant
 _FITS: dict[str, Callable[[Window], Curve | None]] = {
     "filled": filled,
     "burst": burst,
@@ -116,11 +117,11 @@ def reenact(
 
 def _looks(sampler: Sampler, moments: Array, stop: threading.Event) -> Iterator[Sample]:
     """The double at the very instants of the recording: between two looks neither is known."""
-    for moment in moments:
-        late = time.monotonic() - moment
-        if late > LATE and moment != moments[-1]:
-            continue  # it had not begun to leak then, or we were held up
-        if stop.wait(max(0.0, -late)):
+    for moment, following in pairwise([*moments, math.inf]):
+        now = time.monotonic()
+        if now >= following:
+            continue  # it had not begun to leak then, or we were held up for longer than that
+        if stop.wait(max(0.0, moment - now)):
             return
         try:
             yield sampler.take(must=True)
