@@ -74,11 +74,13 @@ numpy more than on the kernel's own work.
 
 - *smaps, cold*: what is beyond the floor has a fixed part, which the lines of 50 mappings show: some 150 small steps of
   numpy, each at a microsecond or two because the kernel's text has just emptied the caches. To it comes for each
-  mapping a tenth of what the kernel takes. At 1,000 mappings the two parts are alike, and that is why the ratio is near
-  its goal there: it was measured at 1.19 to 1.23 with a load of 1 to 2, and at 1.21 to 1.35 with one of 4 to 6.
+  mapping a tenth of what the kernel takes. At 1,000 mappings the two parts are alike, and the goal is missed: twelve
+  runs on an idle machine gave 1.20 to 1.30. psutil and pmap have their turns in between, and leave nothing of numpy's
+  code in the caches; in turns with the floor alone it is 1.17 to 1.24, over and over 1.18.
 - *growth*: "not looked at" is what the kernel takes to write maps and to walk the pages, with nothing parsed. What it
   leaves of 0.35 × the floor is for all the rest: at 1,000 mappings the fixed steps count as above, and at 60,000 the
-  kernel takes longer for each mapping, so that some 0.045 × the floor, 130 ns a mapping, are left.
+  kernel takes longer for each mapping, so that some 0.045 × the floor, 130 ns a mapping, are left. Uniform mappings reach the
+  goal in every run; mixed ones, of which each has a name, were between 0.335 and 0.376 on an idle machine.
 - *delay of mmap + munmap* counts whatever holds the target up, others on its core as well.
 """
 

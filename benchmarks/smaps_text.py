@@ -42,6 +42,7 @@ def _of(
         if shutil.which("pmap"):
             works["pmap"] = program("pmap", "-x", str(target.pid))
         took = interleaved(works, rounds)
+        alone = interleaved({name: works[name] for name in ("floor", "cold")}, rounds)
     floor = took["floor"]
     yield told("smaps, floor", where, f"{floor * 1e3:.3g} ms")
     for name, limit, faster in (("cold", 1.20, 3.5), ("warm", 1.08, 4.0)):
@@ -53,6 +54,8 @@ def _of(
             yield told(
                 f"smaps, {name}", where, f"{ratio:.3g} × floor; {gain:.3g} × faster than psutil"
             )
+    ratio = alone["cold"] / alone["floor"]
+    yield told("smaps, cold, in turns with the floor alone", where, f"{ratio:.3g} × floor")
     beyond = (took["cold"] - floor) * 1e3
     yield told("smaps, cold, beyond the floor", where, f"{beyond:.3g} ms")
     yield told("smaps, psutil", where, f"{took['psutil'] / floor:.3g} × floor")
