@@ -79,8 +79,8 @@ numpy more than on the kernel's own work.
   code in the caches; in turns with the floor alone it is 1.17 to 1.24, over and over 1.18.
 - *growth*: "not looked at" is what the kernel takes to write maps and to walk the pages, with nothing parsed. What it
   leaves of 0.35 × the floor is for all the rest: at 1,000 mappings the fixed steps count as above, and at 60,000 the
-  kernel takes longer for each mapping, so that some 0.045 × the floor, 130 ns a mapping, are left. Uniform mappings reach the
-  goal in every run; mixed ones, of which each has a name, were between 0.335 and 0.376 on an idle machine.
+  kernel takes longer for each mapping, so that some 0.045 × the floor, 130 ns a mapping, are left. Uniform mappings
+  reach the goal; mixed ones, of which each has a name, were between 0.335 and 0.376 on an idle machine.
 - *delay of mmap + munmap* counts whatever holds the target up, others on its core as well.
 """
 

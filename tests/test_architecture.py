@@ -32,6 +32,7 @@ LAYERS = {
     "cli": 6,
     "pytest_plugin": 6,
     "exporter": 6,
+    "__main__": 7,
 }
 MOST_LINES = 400
 HEAVY = (

@@ -129,6 +129,8 @@ static void parse_options(int argc, char **argv)
     options.touched = options.touch == WHOLLY_TOUCHED ? options.chunk
         : self.touch < 0 ? 0 : options.chunk * options.touch;
     check_basis(basis);
+    if (self.lookalike && options.control)
+        refuse("--control is not for this program: it leaks nothing, and is a control itself");
     if (self.lookalike && options.profile == SAWTOOTH)
         refuse("--profile sawtooth-with-drift is not for this program: it leaks nothing that could drift");
     options.rate = parse_rate(rate);

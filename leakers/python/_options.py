@@ -40,6 +40,10 @@ class Options:
             self._refuse(
                 f"--profile {self.profile}: must be {', '.join(PROFILES[:-1])} or {SAWTOOTH}"
             )
+        if leaker.lookalike and self.control:
+            self._refuse(
+                "--control is not for this program: it leaks nothing, and is a control itself"
+            )
         if leaker.lookalike and self.profile == SAWTOOTH:
             self._refuse(
                 f"--profile {SAWTOOTH} is not for this program: it leaks nothing that could drift"

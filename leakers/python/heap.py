@@ -1,32 +1,46 @@
-"""Leaks blocks of the malloc heap, by keeping what nobody will ask for again.
+"""Leaks blocks of the malloc heap: the buffers of writers that nobody closes.
 
     kept, a list                [heap], grown by brk(2)
     +-----------+               +--------+--------+--------+ - - -
-    | reference |-------------> | buffer | buffer | buffer |
-    | reference |               +--------+--------+--------+ - - -
+    | writer    |-------------> | buffer | buffer | buffer |
+    | writer    |               +--------+--------+--------+ - - -
     +-----------+                 each has an owner, so no collector may free it
 
 Python does not lose pointers: its leaks are references that somebody keeps. Objects up to 512
 bytes would come from pymalloc's own arenas; these are larger, and Python asks malloc for them.
---control drops the reference in the same event.
+--control drops the reference in the same event, which closes the writer.
 """
 
+import io
 import sys
 
-from _harness import KIB, MIB, Leaker, Options, run, touch
+from _harness import KIB, MIB, Leaker, Options, run
 
 kept = []
+NOTHING = memoryview(bytes(128 * KIB))  # no chunk is larger
+
+
+class Nowhere(io.RawIOBase):
+    """A file that takes everything."""
+
+    def writable(self):
+        """It does."""
+        return True
+
+    def write(self, data):
+        """All of it, at once."""
+        return len(data)
 
 
 def leak(options):
-    """Keep one more buffer."""
-    block = bytearray(options.chunk)
-    touch(block, options.touched)
-    kept.append(block)  # leaks here: the list outlives the work
+    """Keep one more writer, with something in its buffer that was never flushed."""
+    writer = io.BufferedWriter(Nowhere(), buffer_size=options.chunk)
+    writer.write(NOTHING[: options.touched])
+    kept.append(writer)  # leaks here: the list outlives the work
 
 
 def give_back():
-    """Drop the newest buffer."""
+    """Drop the newest writer."""
     kept.pop()
 
 

@@ -1,7 +1,8 @@
 """Run one leaker in the foreground, in its box, its JSON lines on stdout.
 
 It obeys commands on stdin, one a line: pause, resume, rate 2MiB/s, step 3, stop. Ctrl-C
-ends it; whatever ends this command, nothing of the leaker stays behind.
+ends it, with status 0: there is no other end. Whatever ends this command, nothing of the leaker
+stays behind.
 
 In the environment, MEMLAB_TOTAL=SIZE sets what all leakers of yours may take together (half
 of the memory), MEMLAB_FLOOR=SIZE the available memory below which they are ended.
@@ -25,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop-all", action="store_true", help="end every leaker of yours that runs, and say which"
     )
-    parser.add_argument("--lang", default="c", choices=("c", "python"), help="default c")
+    parser.add_argument("--lang", choices=("c", "python"), help="C where it is written in both")
     parser.add_argument("--rate", type=_types.rate, help="2MiB/s, 4/s or 1/min")
-    parser.add_argument("--cap", type=_types.size, help="stop leaking before this, as 200MiB")
     parser.add_argument(
-        "--cap-basis", choices=("virtual", "resident", "count"), help="what the cap counts"
+        "--cap", type=_types.size, help="stop leaking before this, as 200MiB (or 200 things)"
     )
+    parser.add_argument("--cap-basis", choices=("virtual", "resident"), help="what the cap counts")
     parser.add_argument("--chunk", type=_types.size, help="bytes of one unit")
     parser.add_argument("--stack-size", type=_types.size, help="the chunk of thread-stack")
     parser.add_argument("--step", type=_types.count, help="units leaked at once (default 1)")

@@ -3,9 +3,10 @@
 TARGET is a recording made with `memlab record`, or a pid that is watched first. What leaks, how
 fast and in what shape is fitted to what the kernel showed; the last line of the proposal is the
 command that reproduces it. The distance is the root of the mean squared gap between both curves,
-laid over each other at their mean.
+laid over each other at their mean. Of curves that are about as close the plainest is proposed: one with
+more to choose from must halve the distance.
 
-Exit status: 0, also where nothing of the bank fits; 2 when TARGET cannot be read.
+Exit status: 0, also where nothing of the bank fits; 2 when TARGET cannot be read, or --html has no curve to show.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ STOP_SECONDS = 5.0
 
 def start(
     name: str,
-    lang: str = "c",
+    lang: str | None = None,
     *,
     rate: Rate | str | float | None = None,
     chunk: Size | None = None,
@@ -46,7 +46,7 @@ def start(
     control: bool = False,
     paused: bool = False,
 ) -> Experiment:
-    """Start a leaker; returns when it is ready.
+    """Start a leaker; returns when it is ready. `lang` is "c" or "python"; C where it has both.
 
     Options are written as people write them ("2MiB/s", "64KiB") or as numbers: bytes, seconds,
     events per second; None leaves the leaker's own default (leakers/manifest.toml). Raises
@@ -60,6 +60,7 @@ def start(
         "control": control, "paused": paused,
     }  # fmt: skip
     leaker = get(name)
+    lang = lang or leaker.default_lang
     options = check(leaker, asked)
     argv = [*program(name, lang), *options.arguments]
     sweep()

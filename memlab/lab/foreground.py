@@ -19,7 +19,7 @@ from memlab.lab.registry import Leaker, get
 from memlab.lab.sweep import sweep
 
 
-def run_in_foreground(name: str, lang: str, options: dict[str, Any]) -> int:
+def run_in_foreground(name: str, lang: str | None, options: dict[str, Any]) -> int:
     """Run until the leaker ends or Ctrl-C; returns 0.
 
     Raises Refused with the leaker's own words when it does not take its options, Gone when it
@@ -27,7 +27,7 @@ def run_in_foreground(name: str, lang: str, options: dict[str, Any]) -> int:
     """
     leaker = get(name)
     checked = check(leaker, options)
-    argv = [*program(name, lang), *checked.arguments]
+    argv = [*program(name, lang or leaker.default_lang), *checked.arguments]
     for sentence in sweep():
         print(f"memlab leak: {sentence}", file=sys.stderr)
     # in the background of a terminal, reading from it would stop us: then nobody types anyway

@@ -16,6 +16,7 @@ Size = int | str
 
 _FLAGS = ("control", "paused")
 _BASES = ("virtual", "resident", "count")
+_MOST_THINGS = 1_000_000  # beyond this it is a size: 1MiB is 1,048,576
 PROFILES = ("linear", "step", "accelerating", "bursty", "sawtooth-with-drift")
 
 
@@ -37,8 +38,7 @@ def check(leaker: Leaker, asked: Mapping[str, Any]) -> Options:
     Raises Refused, naming the option, for what makes no sense.
     """
     values = {name: _value(name, asked[name]) for name in asked if _is_given(asked[name])}
-    if "chunk" in values and "stack_size" in values:
-        raise Refused("--chunk and --stack-size are one thing", "give one of them")
+    _check_for_it(leaker, values)
     cap = values.get("cap", leaker.cap_bytes)
     chunk = values.get("stack_size", values.get("chunk", leaker.chunk_bytes))
     _check_stack(leaker, chunk)
@@ -49,8 +49,38 @@ def check(leaker: Leaker, asked: Mapping[str, Any]) -> Options:
         raise Refused(
             "nothing is touched, so a resident cap would never hold", "use --cap-basis virtual"
         )
+    unit = {"virtual": chunk, "resident": touched, "count": 1}[basis]
+    if cap < unit and not leaker.is_lookalike:
+        raise Refused(
+            f"--cap {format_bytes(cap)} is less than one unit of {format_bytes(unit)}",
+            "choose a larger --cap or a smaller --chunk",
+        )
     need = need_of(leaker, cap, basis, chunk, touched)
     return Options(_arguments(values), need, file_bytes=(0 if leaker.is_counted else cap) + MIB)
+
+
+def _check_for_it(leaker: Leaker, values: Mapping[str, Any]) -> None:
+    """Refuse what makes no sense for this leaker."""
+    rate = values.get("rate")
+    if leaker.is_counted and rate is not None and rate.bytes_per_second is not None:
+        raise Refused(
+            f"--rate {format_bytes(rate.bytes_per_second)}/s: the units of {leaker.name} have no size",
+            f"say how many: --rate {leaker.rate}",
+        )
+    if leaker.is_counted and values.get("cap", 0) > _MOST_THINGS:
+        raise Refused(
+            f"--cap {values['cap']:,}: the units of {leaker.name} are counted, and are no bytes",
+            f"say how many: --cap {leaker.cap_bytes}",
+        )
+    if leaker.is_lookalike and values.get("control"):
+        raise Refused(
+            f"--control is not for {leaker.name}: it leaks nothing, and is a control itself",
+            "leave it out",
+        )
+    if "stack_size" in values and leaker.pattern != "thread-stack":
+        raise Refused(f"--stack-size is not for {leaker.name}: it makes no threads", "use --chunk")
+    if "chunk" in values and "stack_size" in values:
+        raise Refused("--chunk and --stack-size are one thing", "give one of them")
 
 
 def _check_stack(leaker: Leaker, chunk: int) -> None:

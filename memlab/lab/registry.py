@@ -71,6 +71,11 @@ class Leaker:
         return tuple(self.files)
 
     @property
+    def default_lang(self) -> str:
+        """C where it is written in it, else the language that it has."""
+        return self.languages[0]
+
+    @property
     def cap_basis(self) -> str:
         """What its cap counts: address space, pages that were touched, or units."""
         if self.is_counted:

@@ -29,9 +29,16 @@ def mimicry_text(found: Mimicry) -> str:
     ]
     if found.growth is not None and len(found.growth):
         counted = found.growth.unit == "count"
+        values = found.growth.values
+        spans = float(values.max() - values.min())
+        up_and_down = (
+            f", {_amount(spans, counted)} from its lowest to its highest"
+            if spans > 2 * abs(found.growth.growth)
+            else ""
+        )
         lines.append(
             f"curve      {found.where}: {_amount(found.growth.growth, counted)} "
-            f"in {format_seconds(found.growth.seconds)} ({found.growth.source})"
+            f"in {format_seconds(found.growth.seconds)}{up_and_down} ({found.growth.source})"
         )
     if found.best is None:
         return "\n".join([*lines, f"none       {found.why}"])
@@ -39,8 +46,10 @@ def mimicry_text(found: Mimicry) -> str:
     lines += ["", *_proposal_lines(found.best, counted)]
     for other in found.runners_up:
         what = "a look-alike, no leak" if other.is_lookalike else other.profile
+        closer = other.distance.size < found.best.distance.size
+        less = ": closer, and less plain" if closer else ""
         lines.append(
-            f"next best  {other.leaker} ({what}), {distance_words(other.distance, counted)}"
+            f"next best  {other.leaker} ({what}), {distance_words(other.distance, counted)}{less}"
         )
         lines.append(f"           {other.command}")
     if found.reenacted is not None:

@@ -121,6 +121,14 @@ def test_an_unknown_leaker_and_an_unknown_command():
     one_line(run("explode"), "explode")
 
 
+@pytest.mark.live
+def test_a_leaker_of_one_language_needs_no_lang():
+    with start("anonymous-cache", paused=True) as run:
+        assert run.lang == "python"
+    done = run("leak", "anonymous-cache", "--paused", "--duration", "0.1")
+    assert '"lang":"python"' in done.stdout
+
+
 def test_leakers_lists_them_for_people_and_for_programs():
     listed = run("leakers").stdout
     described = json.loads(run("leakers", "--json").stdout)

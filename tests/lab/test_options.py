@@ -26,7 +26,6 @@ HEAP = get("heap")
         ({"rate": parse_rate("1/min")}, ["--rate", "0.016666667/s"]),
         ({"cap": "8MiB", "chunk": 4096}, ["--cap", "8388608", "--chunk", "4096"]),
         ({"cap": 8.0 * MIB}, ["--cap", "8388608"]),
-        ({"stack_size": "64KiB"}, ["--stack-size", "65536"]),
         ({"duration": "200ms"}, ["--duration", "0.200000000"]),
         ({"duration": 3}, ["--duration", "3.000000000"]),
         ({"touch": 1e-5, "cap_basis": "virtual"}, ["--touch", "0.000010000", "--cap-basis", "virtual"]),
@@ -51,7 +50,8 @@ def test_options_are_written_as_the_leakers_read_them(asked, arguments):
         ({"cap": "lots"}, "--cap lots: 'lots' is not a size"),
         ({"cap": float("inf")}, "--cap inf"),
         ({"cap": [1]}, "--cap"),
-        ({"chunk": "1MB", "stack_size": "1MB"}, "one thing"),
+        ({"stack_size": "1MB"}, "--stack-size is not for heap"),
+        ({"cap": "10KiB"}, "--cap 10 KiB is less than one unit of 64 KiB"),
         ({"count": -1}, "--count -1: must be a whole number"),
         ({"count": 1.5}, "--count 1.5: must be a whole number"),
         ({"step": 0}, "--step 0: must be a whole number"),
@@ -68,6 +68,28 @@ def test_nonsense_is_one_line_that_names_the_option(asked, says):
         check(HEAP, asked)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "says"),
+    [
+        ("thread-stack", {"chunk": "1MB", "stack_size": "1MB"}, "one thing"),
+        ("fd-pipes", {"rate": "1MiB/s"}, "--rate 1 MiB/s: the units of fd-pipes have no size: say how many: --rate 20/s"),
+        ("fd-pipes", {"cap": "100MiB"}, "--cap 104,857,600: the units of fd-pipes are counted"),
+        ("warm-up", {"control": True}, "--control is not for warm-up: it leaks nothing"),
+    ],
+)  # fmt: skip
+def test_what_is_not_for_a_leaker_says_what_is(name, asked, says):
+    with pytest.raises(Refused) as caught:
+        check(get(name), asked)
+    assert says in str(caught.value)
+
+
+def test_a_stack_has_a_size_of_its_own():
+    assert check(get("thread-stack"), {"stack_size": "64KiB"}).arguments == [
+        "--stack-size",
+        "65536",
+    ]
 
 
 @pytest.mark.parametrize("name", ["thread-stack", "thread-stack-running"])

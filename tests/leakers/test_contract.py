@@ -191,6 +191,7 @@ def test_what_is_not_for_it_is_refused(name, lang):
         assert "is no rate" in refused(name, lang, "--rate", "1MiB/s")
     if truth.is_lookalike:
         assert "leaks nothing" in refused(name, lang, "--profile", "sawtooth-with-drift")
+        assert "leaks nothing" in refused(name, lang, "--control")
     if truth.is_counted != (truth.cap_basis == "count"):
         raise AssertionError(f"{name}: units without a size are counted, and no others")
 
@@ -223,9 +224,9 @@ def test_what_the_kernel_refuses_is_held_not_crashed(name, lang):
     tmpfs is ended by SIGXFSZ at its file size.)
     """
     leaker, chunk = leakers()[name], "300MiB" if name == "anonymous" else "100MiB"
-    # the box is made for 1 MiB, the leaker is told to take more
+    # the box is made for 10 MiB, the leaker is told to take more
     guard = experiments.spawn(leaker, [*program(name, lang), "--paused", "--chunk", chunk, "--cap", "8GiB",
-                                       "--cap-basis", "virtual"], {"cap": "1MiB", "cap_basis": "virtual"})  # fmt: skip
+                                       "--cap-basis", "virtual"], {"cap": "10MiB", "cap_basis": "virtual"})  # fmt: skip
     with experiments.Experiment(leaker, lang, guard) as run:
         run.wait(lambda: run.ready)
         run.step(20)

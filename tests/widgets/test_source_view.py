@@ -38,7 +38,7 @@ def test_nothing_is_marked_before_a_leaker_has_said_where_it_leaks() -> None:
 def test_a_saved_notebook_keeps_the_text() -> None:
     bundle = SourceView("heap", "python")._repr_mimebundle_()[0]
     assert bundle["text/plain"] == leakers()["heap"].source("python")
-    assert "kept.append(block)" in bundle["text/html"]
+    assert "kept.append(writer)" in bundle["text/html"]
 
 
 def test_source_is_text_and_never_markup() -> None:
