@@ -123,8 +123,8 @@ def test_an_unknown_leaker_and_an_unknown_command():
 
 @pytest.mark.live
 def test_a_leaker_of_one_language_needs_no_lang():
-    with start("anonymous-cache", paused=True) as run:
-        assert run.lang == "python"
+    with start("anonymous-cache", paused=True) as leaker:
+        assert leaker.lang == "python"
     done = run("leak", "anonymous-cache", "--paused", "--duration", "0.1")
     assert '"lang":"python"' in done.stdout
 

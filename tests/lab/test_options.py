@@ -74,7 +74,7 @@ def test_nonsense_is_one_line_that_names_the_option(asked, says):
     ("name", "asked", "says"),
     [
         ("thread-stack", {"chunk": "1MB", "stack_size": "1MB"}, "one thing"),
-        ("fd-pipes", {"rate": "1MiB/s"}, "--rate 1 MiB/s: the units of fd-pipes have no size: say how many: --rate 20/s"),
+        ("fd-pipes", {"rate": "1MiB/s"}, "the units of fd-pipes have no size: say how many: --rate 20/s"),
         ("fd-pipes", {"cap": "100MiB"}, "--cap 104,857,600: the units of fd-pipes are counted"),
         ("warm-up", {"control": True}, "--control is not for warm-up: it leaks nothing"),
     ],
