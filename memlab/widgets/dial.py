@@ -88,7 +88,7 @@ class Dial(Panel):
         self.chart.clear(origin=0.0)
         self._ask(since=0.0)
         if self._asked is None:
-            self._title("nothing is asked of it that could be drawn; Start shows what it does")
+            self._title("no curve is asked for; press Start")
             # where any growth begins: without a value the axis would begin below zero
             self.chart.append(0.0, {SAID: 0.0, SEEN: 0.0})
             return

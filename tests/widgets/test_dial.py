@@ -91,7 +91,7 @@ def test_nothing_is_asked_of_a_control_or_a_look_alike(dial: Dial) -> None:
     assert last(dial, ASKED) > 0
     dial.controls.kind.value = True
     assert np.isnan(last(dial, ASKED))
-    assert "nothing is asked of it" in dial.chart.title
+    assert "no curve is asked for" in dial.chart.title
     dial.controls.choose("warm-up")
     assert np.isnan(last(dial, ASKED))
     assert (len(dial.chart.values(SEEN)[1]), last(dial, SEEN)) == (1, 0), "an axis from zero on"
