@@ -133,7 +133,8 @@ def _undecided(
 
 def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | None, str | None]:
     shapes = {j.trend.shape for j in judged}
-    limit = max((j.least for j in judged if j.account.basis is not Basis.VIRTUAL), default=0.0)
+    seen = [j for j in judged if j.account.basis is not Basis.VIRTUAL]
+    limit = max((max(j.least, j.trend.hidden) for j in seen), default=0.0)
     blind = f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
     if Shape.STOPPED in shapes:
         stopped = max(
@@ -148,9 +149,15 @@ def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | 
         )
     if Shape.CYCLIC in shapes:
         cyclic = next(j for j in judged if j.trend.shape is Shape.CYCLIC)
+        level = cyclic.trend.level_seconds
+        how = (
+            f"has not been higher for {format_seconds(level)}"
+            if level
+            else "its floors do not rise"
+        )
         return (
             Verdict.NOT_A_LEAK,
-            f"cyclic: {cyclic.account.where} rises and falls, and its floors do not rise; {blind}",
+            f"cyclic: {cyclic.account.where} rises and falls, and {how}; {blind}",
             Why.CYCLIC,
             None,
         )

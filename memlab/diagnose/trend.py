@@ -39,7 +39,8 @@ class Trend:
     """Shape and rate of one account.
 
     `growth` is last minus first (bytes or counts), `rate` and `interval` are per second;
-    `level_seconds` is for how long it has not risen any more.
+    `level_seconds` is for how long it has not risen any more, `hidden` how much growth in the
+    window the ups and downs of a cyclic one may hide.
     """
 
     shape: Shape
@@ -48,6 +49,7 @@ class Trend:
     interval: tuple[float, float] = (0.0, 0.0)
     step: Step | None = None
     level_seconds: float = 0.0
+    hidden: float = 0.0
 
 
 def trend(series: Series, quantum: float) -> Trend:
@@ -63,24 +65,31 @@ def trend(series: Series, quantum: float) -> Trend:
     growth = series.growth
     if spread < quantum:
         return Trend(Shape.FLAT, growth, level_seconds=series.seconds)
+    level = _level_seconds(times, values)
+    step = equal_steps(series)
+    # three steps are three, however few readings there are between them
+    if step is not None and level <= 2 * step.period_seconds and float(np.diff(values).min()) >= 0:
+        return Trend(Shape.RISING, growth, *_rate(times, values, step), step, level)
     floors = block_floors(series)
     if len(floors) < BLOCKS:
         return Trend(Shape.UNCLEAR, growth)
-    level = _level_seconds(times, values)
-    step = equal_steps(series)
-    if step is not None and level <= 2 * step.period_seconds and float(np.diff(values).min()) >= 0:
-        return Trend(Shape.RISING, growth, *_rate(times, values, step), step, level)
     rises = np.diff(floors)
     if np.all(rises > 0) and floors[-1] - floors[0] >= quantum:
         points = _lower_points(times, values) if _gives_back(values) else (times, values)
         return Trend(Shape.RISING, growth, *_rate(*points, step), step, level)
     if growth <= -quantum and np.all(rises <= 0):
         return Trend(Shape.FALLING, growth)
-    # no floor rose beyond the grain: what goes up comes down
-    if floors[-1] - floors[0] < quantum and _gives_back(values):
-        return Trend(Shape.CYCLIC, growth)
-    if level >= 2 / BLOCKS * series.seconds and growth >= quantum:
-        return Trend(Shape.STOPPED, growth, level_seconds=level)
+    # no floor rose beyond what is known of it: what goes up comes down
+    known = quantum + _missed(values)
+    if floors[-1] - floors[0] < known and _gives_back(values):
+        return Trend(Shape.CYCLIC, growth, hidden=known)
+    if level >= 2 / BLOCKS * series.seconds:
+        swing = _swing(values[times >= times[-1] - level])
+        if swing >= max(quantum, spread / 10):  # went up and down below the height it had reached
+            hidden = known * series.seconds / level
+            return Trend(Shape.CYCLIC, growth, level_seconds=level, hidden=hidden)
+        if growth >= quantum:
+            return Trend(Shape.STOPPED, growth, level_seconds=level)
     return Trend(Shape.UNCLEAR, growth, *_rate(times, values, None), None, level)
 
 
@@ -131,6 +140,25 @@ def _level_seconds(times: NDArray[np.float64], values: NDArray[np.float64]) -> f
     risen = np.flatnonzero(np.diff(record) > 0)
     since = times[risen[-1] + 1] if len(risen) else times[0]
     return float(times[-1] - since)
+
+
+def _missed(values: NDArray[np.float64]) -> float:
+    """How far above a floor the lowest reading near it may be: the usual rise between two readings.
+
+    Only where it fell three times, and no more than a tenth of all movement: a leak in a few
+    large steps, or with a tooth or two, must not hide in it.
+    """
+    change, most = np.diff(values), float(np.ptp(values)) / 10
+    if np.count_nonzero(change < -most) < 3:
+        return 0.0
+    return min(float(np.median(change[change > 0])), most)
+
+
+def _swing(values: NDArray[np.float64]) -> float:
+    """The smaller of the largest rise and the largest fall."""
+    rise = (values - np.minimum.accumulate(values)).max()
+    fall = (np.maximum.accumulate(values) - values).max()
+    return float(min(rise, fall))
 
 
 def _gives_back(values: NDArray[np.float64]) -> bool:

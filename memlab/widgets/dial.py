@@ -42,7 +42,8 @@ class Dial(Panel):
 
     The chart has the growth since the start in the account in which this leaker is measured
     (memlab.lab.meters): what was asked for, what its ledger says, and what the kernel shows. Before
-    it is started it has the curve that the dials ask for. Raises Unsupported for an unknown leaker.
+    it is started it has the curve that the dials ask for; where they ask for none, as of a look-alike,
+    its title says so. Raises Unsupported for an unknown leaker.
     """
 
     def __init__(self, *names: str, lang: str = "c") -> None:
@@ -78,7 +79,6 @@ class Dial(Panel):
         ]
         # of a look-alike nothing is asked that a ledger would count
         self.chart.set_traces(traces[1:] if get(name).is_lookalike else traces)
-        self.chart.retitle(f"{name}: what it says, and what the kernel shows")
         self._preview()
 
     def _preview(self) -> None:
@@ -87,11 +87,19 @@ class Dial(Panel):
             return
         self.chart.clear(origin=0.0)
         self._ask(since=0.0)
-        if self._asked is not None:
-            shape = self._asked.shape
-            periods = PREVIEW_BURSTY if shape.profile == BURSTY else PREVIEW_PERIODS
-            times = np.linspace(0, periods * shape.period, PREVIEW_POINTS)
-            self.chart.append(times, {ASKED: self._asked.at(times)})
+        if self._asked is None:
+            self._title("no curve is asked for; press Start")
+            # where any growth begins: without a value the axis would begin below zero
+            self.chart.append(0.0, {SAID: 0.0, SEEN: 0.0})
+            return
+        self._title()
+        shape = self._asked.shape
+        periods = PREVIEW_BURSTY if shape.profile == BURSTY else PREVIEW_PERIODS
+        times = np.linspace(0, periods * shape.period, PREVIEW_POINTS)
+        self.chart.append(times, {ASKED: self._asked.at(times)})
+
+    def _title(self, text: str = "what it says, and what the kernel shows") -> None:
+        self.chart.retitle(f"{self.controls.leaker.value}: {text}")
 
     def _ask(self, since: float) -> None:
         self._asked = None
@@ -105,6 +113,7 @@ class Dial(Panel):
 
     def before(self, experiment: Experiment) -> None:
         """The zero of the account."""
+        self._title()
         self._count = 0
         self._zero: int | None = None
         with suppress(Unsupported):

@@ -9,6 +9,7 @@ from memlab.model.series import Series
 KIB = 1024
 QUANTUM = 128 * KIB
 TIMES = np.arange(0, 15, 0.2)
+PLENTY = np.arange(0, 20, 0.2)
 
 
 def series(values, times=TIMES):
@@ -59,6 +60,15 @@ def test_one_step_a_minute_needs_three_of_them():
     assert equal_steps(series(values[:110], times[:110])) is None
 
 
+def test_three_steps_are_three_though_it_was_seldom_read_between_them():
+    """Mappings are read when something moves, and else once a second."""
+    times = [0, 1, 1.2, 2.2, 3.2]
+    found = trend(series([10244 * KIB * n for n in (0, 0, 1, 2, 3)], times), QUANTUM)
+    assert found.shape is Shape.RISING
+    assert found.step is not None and found.step.period_seconds == pytest.approx(1)
+    assert trend(series([10244 * KIB * n for n in (0, 0, 1, 2)], times[:4]), QUANTUM).step is None
+
+
 def test_a_warm_up_stops():
     values = 1e7 + np.minimum(TIMES, 4) * (1 << 20)
     found = trend(series(values), QUANTUM)
@@ -69,6 +79,36 @@ def test_a_warm_up_stops():
 def test_a_sawtooth_with_a_level_floor_is_cyclic():
     values = 1e7 + (TIMES % 2.0) * (4 << 20)
     assert trend(series(values), QUANTUM).shape is Shape.CYCLIC
+
+
+@pytest.mark.parametrize("phase", np.arange(0, 0.2, 0.02))
+def test_a_sawtooth_that_began_with_the_watch_is_cyclic(phase):
+    """The first floor is where it began, and a reading seldom meets a floor or a peak."""
+    chunks = np.floor(np.maximum(PLENTY + phase - 0.5, 0) * 16)
+    values = 1e7 + 256 * KIB * (chunks % 48)
+    found = trend(series(values, PLENTY), QUANTUM)
+    assert found.shape is Shape.CYCLIC
+    assert 0 < found.hidden < 4 << 20
+
+
+@pytest.mark.parametrize("phase", np.arange(0, 0.2, 0.02))
+def test_what_fills_and_then_rises_and_falls_is_cyclic_and_no_warm_up(phase):
+    """A log of four segments, of which the oldest goes: the floors rise until there are four."""
+    chunks = np.floor(np.maximum(PLENTY + phase - 0.5, 0) * 16)
+    whole = np.minimum(chunks // 12, 3) * 12
+    values = 1e7 + 256 * KIB * (whole + chunks % 12)
+    found = trend(series(values, PLENTY), QUANTUM)
+    assert found.shape is Shape.CYCLIC
+    assert found.level_seconds > 8
+
+
+@pytest.mark.parametrize("phase", np.arange(0, 4, 0.25))
+def test_three_teeth_of_a_sawtooth_that_drifts_are_not_cyclic(phase):
+    """A tenth of each tooth stays, which is more than a reading may miss of a floor."""
+    times = np.arange(0, 14, 0.2)
+    teeth, within = np.divmod(times + phase, 4)
+    values = 1e7 + (4 << 20) * (within + 0.4 * teeth)
+    assert trend(series(values, times), QUANTUM).shape in (Shape.RISING, Shape.UNCLEAR)
 
 
 def test_a_sawtooth_with_rising_floors_leaks_at_the_rate_of_the_floors():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from memlab.errors import Unsupported
@@ -56,6 +57,7 @@ def test_a_look_alike_says_that_it_leaks_nothing_while_it_grows(dial: Dial) -> N
     assert dial.controls.kind.disabled
     dial.start()
     until(lambda: last(dial, SEEN) > 4 * MIB)
+    assert "what the kernel shows" in dial.chart.title
     assert set(dial.chart.values(SAID)[1]) == {0.0}
 
 
@@ -88,12 +90,15 @@ def test_the_curve_asked_for_is_there_before_the_start_and_is_followed(dial: Dia
 def test_nothing_is_asked_of_a_control_or_a_look_alike(dial: Dial) -> None:
     assert last(dial, ASKED) > 0
     dial.controls.kind.value = True
-    assert last(dial, ASKED) == 0
+    assert np.isnan(last(dial, ASKED))
+    assert "no curve is asked for" in dial.chart.title
     dial.controls.choose("warm-up")
-    assert last(dial, ASKED) == 0
+    assert np.isnan(last(dial, ASKED))
+    assert (len(dial.chart.values(SEEN)[1]), last(dial, SEEN)) == (1, 0), "an axis from zero on"
     dial.controls.choose("heap")
+    assert dial.chart.title == "heap: what it says, and what the kernel shows"
     dial.controls.rate.value = "fast"
-    assert last(dial, ASKED) == 0
+    assert np.isnan(last(dial, ASKED))
 
 
 def test_what_makes_no_sense_is_one_line(dial: Dial) -> None:

@@ -294,7 +294,7 @@ class Chart {
       const now = extent(newX, mine.map((i) => newY[i]), from, stacked);
       const low = Math.min(before[0], now[0]), high = Math.max(before[1], now[1]);
       if (high === -Infinity) continue;
-      const ticks = byteTicks(low, high);
+      const ticks = byteTicks(low, Math.max(high, low + 1024));
       const room = (ticks.values[1] - ticks.values[0]) / 8;
       Object.assign(layout[key], { tickmode: "array", tickvals: ticks.values, ticktext: ticks.texts,
         autorange: false, range: [low === 0 ? 0 : low - room, Math.max(high, low + 1024) + room] });
