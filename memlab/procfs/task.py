@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memlab.errors import Denied, Gone, Unsupported
+from memlab.errors import Denied, Gone, Malformed, Unsupported
 from memlab.procfs import comm, stat, syscall
 from memlab.procfs.host import Host
 from memlab.procfs.stat import Stat
@@ -51,6 +51,27 @@ def read(host: Host, pid: int | str, limit: int | None = None) -> tuple[Task, ..
             continue
         found.append(Task(tid, name, line, _syscall(host, pid, tid)))
     return tuple(found)
+
+
+def children(host: Host, pid: int | str, limit: int | None = None) -> tuple[int, ...]:
+    """The processes that its first `limit` threads started, as far as nobody has waited for them.
+
+    fs/proc/array.c, children_seq_show; may be read of every process, costs a file a thread.
+    Unsupported where the kernel has no CONFIG_PROC_CHILDREN.
+    """
+    found: list[int] = []
+    for tid in tids(host, pid)[:limit]:
+        path = f"/proc/{pid}/task/{tid}/children"
+        try:
+            text = host.read(path)
+        except Unsupported:
+            if str(tid) == str(pid):
+                raise
+            continue  # a thread that has ended
+        if not all(word.isdigit() for word in text.split()):
+            raise Malformed(path, 1, text.decode(errors="replace"), "is no list of processes")
+        found += map(int, text.split())
+    return tuple(sorted(found))
 
 
 def _syscall(host: Host, pid: int | str, tid: int) -> Syscall | None:
