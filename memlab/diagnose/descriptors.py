@@ -141,6 +141,17 @@ def gained_at(recording: Recording, files: Collection[str]) -> int:
     return _gained(recording, lambda sample: sum(fd.target in files for fd in sample.fds or ()))
 
 
+def gained_mapped(recording: Recording) -> int:
+    """By how many bytes those open files on tmpfs grew that are mapped as POSIX shared memory in the end."""
+    looked = [files for sample in recording if (files := tmpfs_files(sample)) is not None]
+    seen = [sample.regions for sample in recording if sample.regions is not None]
+    if len(looked) < 2 or not seen:
+        return 0
+    rows = seen[-1].of(RegionKind.POSIX_SHM).nonzero()[0]
+    mapped = {seen[-1].smaps.names[int(row)] for row in rows}
+    return sum(size - looked[0].get(name, 0) for name, size in looked[-1].items() if name in mapped)
+
+
 def _gained(recording: Recording, count: Callable[[Sample], int]) -> int:
     looked = [sample for sample in recording if sample.fds is not None]
     return count(looked[-1]) - count(looked[0]) if len(looked) > 1 else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from memlab.diagnose.account import Account
-from memlab.diagnose.descriptors import gained_at, gained_in_memory
+from memlab.diagnose.descriptors import gained_at, gained_in_memory, gained_mapped
 from memlab.diagnose.mapped_files import most_mapped
 from memlab.model.memory import Pattern
 from memlab.model.recording import Recording
@@ -23,6 +23,9 @@ def explained(recording: Recording, one: Account, leaking: Sequence[Account]) ->
         return Pattern.THREAD_STACK in patterns
     if one.pattern is Pattern.ADDRESS_SPACE:
         return any(_holds_address_space(recording, one, other) for other in others)
+    if one.pattern is Pattern.TMPFS:
+        # who maps a file of /dev/shm and keeps its descriptor holds the same pages by both
+        return Pattern.SHM in patterns and 2 * gained_mapped(recording) >= one.series.growth
     if one.pattern is Pattern.FD:
         return 2 * _told_in_bytes(recording, patterns) >= one.series.growth
     if one.pattern is Pattern.MEMFD:

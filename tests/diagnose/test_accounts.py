@@ -101,6 +101,13 @@ def test_what_does_not_go_on_is_no_leak(case, grown, reasons):
     assert found.reason in reasons | {Why.FLAT}
 
 
+@pytest.mark.parametrize("case", GROWING)
+def test_what_only_the_last_reading_caught_is_traffic(case):
+    """It may be given back in the next instant, as a control does."""
+    found = diagnose(GROWING[case](lambda t: 30 if t == 15 else 0))
+    assert (found.verdict, found.reason) == (Verdict.NOT_A_LEAK, Why.FLAT), found.why
+
+
 def test_things_are_counted_in_words_and_run_into_their_own_limit():
     def fds(t):
         return [descriptor("/etc/hosts") for _ in range(4 + int(4 * t))]
