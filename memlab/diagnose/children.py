@@ -32,7 +32,11 @@ def _children(sample: Sample) -> float | None:
 
 def are_zombies(recording: Recording) -> bool:
     """Whether most of the new ones have ended, by the first and the last look."""
-    looked = [sample.child_states for sample in recording if sample.children is not None]
+    looked = [
+        sample.child_states
+        for sample in recording
+        if sample.children == () or sample.child_states  # else they were only counted
+    ]
     if not looked:
         return False
     first, last = looked[0], looked[-1]

@@ -125,7 +125,10 @@ class Sample:
     @cached_property
     def children(self) -> tuple[int, ...] | None:
         """The processes that it started and that are there, zombies too."""
-        return self._of(lambda host, pid: task.children(host, pid, MAX_PARENTS))
+        found = self._of(lambda host, pid: task.children(host, pid, MAX_PARENTS))
+        if found is None and self.stat is not None and self.stat.num_threads == 1:
+            return self._of(lambda host, pid: task.children_of(host, pid, pid))
+        return found
 
     @cached_property
     def child_states(self) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ class Sampler:
         self._stall = stall
         self._kept: dict[str, Kept] = {}
         self._may_keep = _free_descriptors() >= _SPARE_DESCRIPTORS
+        self._lists_children = True
         self._count = 0  # of mappings, when they were last read
         self._host = host or Host()
         self._index = 0
@@ -133,6 +134,8 @@ class Sampler:
         self._allowed(lambda: self._read_cheap(tee, "statm"))
         self._allowed(lambda: self._read_cheap(tee, "status"))
         self._allowed(lambda: tee.stat(f"/proc/{self.pid}/fd"))  # its size is how many are open
+        if now_running.num_threads == 1 and self._lists_children:  # of many at a look around
+            self._count_children(tee)
         if must or (look and self._mappings.due(start)):
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
@@ -237,6 +240,12 @@ class Sampler:
         self._allowed(lambda: self._look_at_children(tee))
         self._allowed(lambda: self._look_at_tmpfs(tee))
         self._surroundings.done(time.monotonic(), time.thread_time() - cpu)
+
+    def _count_children(self, tee: Tee) -> None:
+        try:
+            tee.read(f"/proc/{self.pid}/task/{self.pid}/children")
+        except (Denied, Unsupported):
+            self._lists_children = False  # not asked again: this kernel was built without it
 
     def _look_at_children(self, tee: Tee) -> None:
         for child in task.children(tee, self.pid, MAX_PARENTS)[-MAX_CHILDREN:]:

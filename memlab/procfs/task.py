@@ -61,17 +61,22 @@ def children(host: Host, pid: int | str, limit: int | None = None) -> tuple[int,
     """
     found: list[int] = []
     for tid in tids(host, pid)[:limit]:
-        path = f"/proc/{pid}/task/{tid}/children"
         try:
-            text = host.read(path)
+            found += children_of(host, pid, tid)
         except Unsupported:
             if str(tid) == str(pid):
                 raise
             continue  # a thread that has ended
-        if not all(word.isdigit() for word in text.split()):
-            raise Malformed(path, 1, text.decode(errors="replace"), "is no list of processes")
-        found += map(int, text.split())
     return tuple(sorted(found))
+
+
+def children_of(host: Host, pid: int | str, tid: int | str) -> tuple[int, ...]:
+    """As `children`, of one thread."""
+    path = f"/proc/{pid}/task/{tid}/children"
+    words = host.read(path).split()
+    if not all(word.isdigit() for word in words):
+        raise Malformed(path, 1, b" ".join(words).decode(errors="replace"), "lists no processes")
+    return tuple(map(int, words))
 
 
 def _syscall(host: Host, pid: int | str, tid: int) -> Syscall | None:

@@ -121,7 +121,7 @@ def test_what_lists_no_children_is_malformed():
     texts = InstantTexts(
         {"/proc/7/task/7/children": b"8 x"}, [Call("listdir", "/proc/7/task", ["7"])]
     )
-    with pytest.raises(Malformed, match="no list of processes"):
+    with pytest.raises(Malformed, match="lists no processes"):
         task.children(Host(texts), 7)
 
 
