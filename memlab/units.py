@@ -87,6 +87,16 @@ def format_rate(bytes_per_second: float) -> str:
     return format_bytes(bytes_per_second) + "/s"
 
 
+def format_amount(amount: float, unit: str) -> str:
+    """(1536, 'bytes') -> '1.5 KiB'; (12, 'descriptors') -> '12 descriptors'."""
+    return format_bytes(amount) if unit == "bytes" else f"{amount:,.0f} {unit}"
+
+
+def format_amount_rate(per_second: float, unit: str) -> str:
+    """(2097152.0, 'bytes') -> '2 MiB/s'; (2.5, 'descriptors') -> '2.5 descriptors/s'."""
+    return format_rate(per_second) if unit == "bytes" else f"{per_second:,.3g} {unit}/s"
+
+
 def format_seconds(seconds: float) -> str:
     """75 -> '1 min 15 s'; 5400 -> '1 h 30 min'; 0.25 -> '0.25 s'."""
     if seconds < 60:

@@ -7,43 +7,17 @@ virtual size where mappings are what leaks, resident plus swapped elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from memlab.diagnose.account import MMAP_THRESHOLD, TOP_PAD, Account, over_kinds
+from memlab.diagnose.children import children_account
+from memlab.diagnose.descriptors import descriptor_accounts
+from memlab.diagnose.mapped_files import file_account
 from memlab.diagnose.trend import equal_steps
+from memlab.model.classify import ARENA_BYTES
 from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
 from memlab.units import KIB, PAGE_BYTES
-
-# malloc asks the kernel for its request plus M_TOP_PAD, 128 KiB (malloc/malloc.c, sysmalloc)
-TOP_PAD = 128 * KIB
-# mmap threshold of malloc: the smallest block that becomes a mapping of its own; smaller
-# anonymous growth comes from something else that settles
-MMAP_THRESHOLD = 128 * KIB
-
-
-@dataclass(frozen=True)
-class Account:
-    """One pattern's account in one recording; `resident` is set where `series` is virtual.
-
-    candidates: the patterns whose growth shows here, more than one where no mappings were read.
-    """
-
-    candidates: tuple[Pattern, ...]
-    basis: Basis
-    quantum: float
-    series: Series
-    where: str
-    source: str
-    resident: Series | None = None
-
-    @property
-    def pattern(self) -> Pattern | None:
-        """The one that it is of, where that is known."""
-        return self.candidates[0] if len(self.candidates) == 1 else None
-
 
 # what lies in RssAnon and in RssShmem (mm/memory.c, mm_counter)
 _IN_RSS_ANON = (
@@ -87,9 +61,13 @@ def accounts(recording: Recording) -> list[Account]:
     if _sees_mappings(recording):
         found = [_kind_account(recording, *row) for row in _BY_KIND]
         found.append(_stack_account(recording))
+        found += [file_account(recording, p) for p in (Pattern.PRIVATE_FILE, Pattern.SHARED_FILE)]
+        found += _reserved_account(recording)
     else:
         found = _accounts_without_mappings(recording)
-    found.append(_tmpfs_account(recording))
+    found += descriptor_accounts(recording)
+    found.append(children_account(recording))
+    found += _table_account(recording)
     return [account for account in found if len(account.series) >= 2]
 
 
@@ -117,7 +95,7 @@ def _kind_account(
 ) -> Account:
     shared = pattern in (Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD)
     series = recording.collect(
-        pattern, _over_kinds("footprint_by_kind", kinds), source="smaps Rss + Swap"
+        pattern, over_kinds("footprint_by_kind", kinds), source="smaps Rss + Swap"
     )
     basis = Basis.SWAP_BACKED if shared else Basis.RESIDENT
     return Account((pattern,), basis, grain, series, where, "smaps Rss + Swap")
@@ -127,11 +105,11 @@ def _stack_account(recording: Recording) -> Account:
     """Thread stacks with their guards: address space is what they take, pages hardly any."""
     series = recording.collect(
         "thread-stack",
-        _over_kinds("virtual_by_kind", (RegionKind.THREAD_STACK,)),
+        over_kinds("virtual_by_kind", (RegionKind.THREAD_STACK,)),
         source="smaps Size",
     )
     resident = recording.collect(
-        "thread-stack resident", _over_kinds("footprint_by_kind", (RegionKind.THREAD_STACK,))
+        "thread-stack resident", over_kinds("footprint_by_kind", (RegionKind.THREAD_STACK,))
     )
     # PTHREAD_STACK_MIN and a guard: no stack is smaller
     return Account(
@@ -145,35 +123,69 @@ def _stack_account(recording: Recording) -> Account:
     )
 
 
-def _tmpfs_account(recording: Recording) -> Account:
-    series = recording.collect("tmpfs", _open_on_tmpfs, source="fd/, stat st_blocks")
-    where = "tmpfs files it holds open"
-    return Account(
-        (Pattern.TMPFS,),
-        Basis.SWAP_BACKED,
-        PAGE_BYTES,
-        series,
-        where,
-        "st_blocks of its descriptors",
-    )
+def _reserved_account(recording: Recording) -> list[Account]:
+    """Anonymous mappings of which most is never touched, those that may not even be read included.
+
+    Address space is reserved in large pieces by all who reserve it before they use it: 64 MiB for a
+    heap of malloc (HEAP_MAX_SIZE, malloc/arena.c) and for one of Go (runtime/malloc.go).
+    """
+    kinds = (RegionKind.PLAIN_ANONYMOUS, RegionKind.GUARD)
+    size = recording.collect("reserved", over_kinds("virtual_by_kind", kinds), source="smaps Size")
+    touched = recording.collect("touched", over_kinds("footprint_by_kind", kinds))
+    if not _is_mostly_untouched(size, touched):
+        return []
+    return [
+        Account(
+            (Pattern.ADDRESS_SPACE,),
+            Basis.VIRTUAL,
+            ARENA_BYTES,
+            size,
+            "address space that is reserved and not touched",
+            "smaps Size of anonymous mappings",
+            touched,
+        )
+    ]
 
 
-def _open_on_tmpfs(sample: Sample) -> float | None:
-    """Bytes allocated to tmpfs files that the process holds open, each file once."""
-    files = tmpfs_files(sample)
-    return None if files is None else float(sum(files.values()))
+def _is_mostly_untouched(virtual: Series, resident: Series) -> bool:
+    return virtual.growth - resident.growth > virtual.growth / 2
 
 
-def tmpfs_files(sample: Sample) -> dict[str, int] | None:
-    """The open files on tmpfs and their allocated bytes; None where nothing was looked up."""
-    if sample.fds is None or sample.mounts is None:
+def _table_account(recording: Recording) -> list[Account]:
+    """Page tables, where they are the larger part of what grew.
+
+    A table serves 512 pages (8 bytes each): of memory that is touched page by page it is the 512th
+    part. It is more only where few pages of each table are there, or where they are the zero page:
+    read, never written, and in no Rss.
+    """
+    tables = recording.collect("page-table", _tables, source="status VmPTE")
+    memory = recording.collect("memory", _memory)
+    if len(memory) < 2:
+        memory = recording.collect("memory", _memory_of_status)
+    if tables.growth <= memory.growth:
+        return []
+    # what is touched far from all else takes one of each level: a PTE, a PMD and a PUD table
+    # (mm/memory.c, __pte_alloc, __pmd_alloc, __pud_alloc)
+    grain = 3 * recording.header.page_bytes
+    where, source = "page tables", "status VmPTE"
+    return [Account((Pattern.PAGE_TABLE,), Basis.KERNEL, grain, tables, where, source)]
+
+
+def _tables(sample: Sample) -> float | None:
+    """VmPTE; before Linux 4.15 the level above stood in a line of its own."""
+    status = sample.status
+    if status is None or status.vm_pte is None:
         return None
-    devices = {mount.device for mount in sample.tmpfs_mounts}
-    return {
-        entry.target: entry.stat.allocated_bytes
-        for entry in sample.fds
-        if entry.stat is not None and entry.stat.device in devices
-    }
+    return float(status.vm_pte + (status.vm_pmd or 0))
+
+
+def _memory(sample: Sample) -> float | None:
+    return None if sample.regions is None else float(sample.regions.footprint.sum())
+
+
+def _memory_of_status(sample: Sample) -> float | None:
+    status = sample.status
+    return None if status is None else float((status.vm_rss or 0) + (status.vm_swap or 0))
 
 
 def _accounts_without_mappings(recording: Recording) -> list[Account]:
@@ -199,7 +211,7 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
         ),
     ]
     virtual, resident = recording.series("statm.size"), recording.series("statm.resident")
-    if virtual.growth - resident.growth > virtual.growth / 2:
+    if _is_mostly_untouched(virtual, resident):
         found.append(_untouched_account(virtual, resident))
     return found
 
@@ -230,13 +242,3 @@ def _anonymous_of_status(sample: Sample) -> float | None:
     if status is None or status.rss_anon is None:
         return None
     return float(status.rss_anon + (status.vm_swap or 0))
-
-
-def _over_kinds(attribute: str, kinds: tuple[RegionKind, ...]) -> Callable[[Sample], float | None]:
-    def get(sample: Sample) -> float | None:
-        if sample.regions is None:
-            return None
-        by_kind: dict[RegionKind, int] = getattr(sample.regions, attribute)
-        return float(sum(by_kind[kind] for kind in kinds))
-
-    return get

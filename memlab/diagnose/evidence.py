@@ -6,15 +6,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memlab.diagnose.accounts import Account, tmpfs_files
+from memlab.diagnose.account import Account
+from memlab.diagnose.children import are_zombies, children_evidence
+from memlab.diagnose.descriptors import (
+    descriptor_evidence,
+    descriptors_next,
+    descriptors_where,
+    memory_evidence,
+    tmpfs_files,
+)
 from memlab.diagnose.forecast import forecast
+from memlab.diagnose.mapped_files import file_evidence, most_mapped
 from memlab.diagnose.trend import Trend
 from memlab.model.classify import Regions
 from memlab.model.deltas import Grown, grown
 from memlab.model.diagnosis import Forecast
 from memlab.model.memory import Pattern, RegionKind
 from memlab.model.recording import Recording
-from memlab.units import KIB, format_bytes, format_seconds
+from memlab.units import KIB, format_amount, format_bytes, format_seconds
 
 _STRACE = "strace -f -k -e trace={calls} -p {pid}"
 _NEXT = {
@@ -28,6 +37,12 @@ _NEXT = {
     Pattern.MEMFD: _STRACE.replace("{calls}", "memfd_create,mmap,munmap,close"),
     Pattern.TMPFS: "ls -l /proc/{pid}/fd; "
     + _STRACE.replace("{calls}", "openat,write,close,unlink"),
+    Pattern.PRIVATE_FILE: _STRACE.replace("{calls}", "openat,mmap,munmap,close"),
+    Pattern.SHARED_FILE: _STRACE.replace("{calls}", "openat,mmap,munmap,close"),
+    # the first touch of a page, not the mapping of it, makes a table
+    Pattern.PAGE_TABLE: "perf record -e page-faults -g -p {pid} -- sleep 10; perf report",
+    Pattern.PROCESS: "ps --ppid {pid} -o pid,stat,etime,args; "
+    + _STRACE.replace("{calls}", "?fork,?vfork,clone,?clone3,wait4,waitid"),
     Pattern.ADDRESS_SPACE: _STRACE.replace("{calls}", "mmap,munmap"),
 }
 _KINDS = {
@@ -39,6 +54,7 @@ _KINDS = {
     Pattern.SHARED_ANONYMOUS: (RegionKind.SHARED_ANONYMOUS,),
     Pattern.SHM: (RegionKind.SYSV_SHM, RegionKind.POSIX_SHM),
     Pattern.MEMFD: (RegionKind.MEMFD,),
+    Pattern.ADDRESS_SPACE: (RegionKind.PLAIN_ANONYMOUS, RegionKind.GUARD),
 }
 
 
@@ -54,12 +70,9 @@ class Words:
 
 def describe(recording: Recording, account: Account, found: Trend) -> Words:
     """Put a rising account into words."""
-    changes = _grown_mappings(recording, account.pattern)
+    changes = [] if _is_held(account) else _grown_mappings(recording, account.pattern)
     evidence = [*_how_it_grew(account, found)]
-    if account.pattern is Pattern.THREAD_STACK:
-        evidence += _stacks(recording)
-    if account.pattern is Pattern.TMPFS:
-        evidence += _tmpfs(recording)
+    evidence += _of_its_kind(recording, account)
     evidence += [f"mapping: {change.line}" for change in changes[:3]]
     evidence += _types(recording, account)
     return Words(
@@ -70,11 +83,36 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
     )
 
 
+def _of_its_kind(recording: Recording, account: Account) -> Iterator[str]:
+    """What only an account of this pattern can say."""
+    if account.pattern is Pattern.THREAD_STACK:
+        yield from _stacks(recording)
+    elif _is_held(account):
+        yield from memory_evidence(recording, account.pattern)
+    elif account.pattern is Pattern.FD:
+        yield from descriptor_evidence(recording)
+    elif account.pattern is Pattern.PROCESS:
+        yield from children_evidence(recording)
+    elif account.pattern in (Pattern.PRIVATE_FILE, Pattern.SHARED_FILE):
+        yield from file_evidence(recording, account)
+    elif account.pattern is Pattern.PAGE_TABLE:
+        yield from _tables(recording)
+
+
+def _is_held(account: Account) -> bool:
+    """Memory that only descriptors lead to: no mapping shows it."""
+    return account.source.startswith("st_blocks")
+
+
 def _next(recording: Recording, pattern: Pattern | None) -> str:
     """What was denied comes first: whoever may not read smaps may attach no tool either."""
     pid = recording.header.pid
     denied = any(f"/proc/{pid}/smaps" in sample.denied for sample in recording)
-    command = f"memlab diagnose {pid}" if pattern is None else _NEXT[pattern].format(pid=pid)
+    if pattern is None:
+        command = f"memlab diagnose {pid}"
+    else:
+        known = descriptors_next(recording) if pattern is Pattern.FD else _NEXT[pattern]
+        command = known.format(pid=pid)
     if (
         pattern is None
     ):  # where smaps was left out to spare the process, it says what would allow it
@@ -84,9 +122,9 @@ def _next(recording: Recording, pattern: Pattern | None) -> str:
 
 
 def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
-    level = account.series.values
+    first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
     yield (
-        f"{account.where}: {format_bytes(level[0])} to {format_bytes(level[-1])} in "
+        f"{account.where}: {first} to {last} in "
         f"{format_seconds(account.series.seconds)} ({account.source}), rising in every fifth of the window"
     )
     if found.step is not None:
@@ -101,6 +139,8 @@ def _grown_mappings(recording: Recording, pattern: Pattern | None) -> list[Grown
     if len(seen) < 2 or pattern not in _KINDS:
         return []
     changes = [change for change in grown(seen[0], seen[-1]) if change.kind in _KINDS[pattern]]
+    if pattern is Pattern.ADDRESS_SPACE:
+        return sorted(changes, key=lambda change: -change.size_growth)
     return [change for change in changes if not change.perms.startswith("---")]
 
 
@@ -108,6 +148,14 @@ def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
     if account.pattern is Pattern.TMPFS:
         files = _growing_files(recording)
         return ", ".join(files[:3]) or account.where
+    if account.pattern is Pattern.FD:
+        return descriptors_where(recording, account)
+    if account.pattern is Pattern.PROCESS:
+        return "zombies" if are_zombies(recording) else "children that live"
+    if account.pattern in (Pattern.PRIVATE_FILE, Pattern.SHARED_FILE):
+        files = [name for name, _, _ in most_mapped(recording, account.pattern)]
+        kind = account.where.removesuffix("files")
+        return f"{kind}{files[0]}" if files else account.where
     if account.pattern in (Pattern.HEAP, Pattern.MAIN_STACK) and changes:
         return f"{changes[0].name} {changes[0].start:x}-{changes[0].end:x}"
     return account.where
@@ -144,15 +192,15 @@ def _stack_sizes(regions: Regions) -> Iterator[str]:
         yield f"{count} of them are {stack:,} kB rw-p beside a guard of {guard:,} kB ---p"
 
 
-def _tmpfs(recording: Recording) -> Iterator[str]:
-    machine = recording.series("meminfo.shmem")
-    if len(machine) > 1:
-        yield f"the machine's Shmem moved by {format_bytes(machine.growth)} in the same time"
-    resident = recording.series("statm.resident")
+def _tables(recording: Recording) -> Iterator[str]:
+    """Beside the memory that they serve, and the address space."""
+    resident = recording.series("statm.resident").growth
+    size = recording.series("statm.size").growth
     yield (
-        f"the process's own RSS moved by {format_bytes(resident.growth)}: "
-        "tmpfs pages that are written, not mapped, belong to no process"
+        f"RSS moved by {format_bytes(resident)} and the address space by {format_bytes(size)}:"
+        " of memory that is touched page by page the tables are the 512th part"
     )
+    yield "so few pages of each table are there, or only the zero page, which is in no Rss (read, never written)"
 
 
 def _growing_files(recording: Recording) -> list[str]:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from memlab.diagnose.accounts import Account
+from memlab.diagnose.account import Account
+from memlab.diagnose.mapped_files import copied
 from memlab.diagnose.trend import Trend
 from memlab.model.diagnosis import Forecast
 from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
-from memlab.units import format_bytes, format_seconds
+from memlab.units import format_amount, format_seconds
 
 T = TypeVar("T")
 
 # x86-64 and arm64 with 48-bit addresses leave user space the lower 47 bits (mm.rst)
 USER_ADDRESS_SPACE = 1 << 47
+# what ends a growth in numbers, and its name among the limits of a recording's header; the last
+# two count the processes and threads of all, so that it may be sooner
+_COUNTED: dict[Pattern | None, tuple[tuple[str, str], ...]] = {
+    Pattern.FD: (("its RLIMIT_NOFILE", "open_files"),),
+    Pattern.PROCESS: (
+        ("RLIMIT_NPROC of its user", "processes"),
+        ("kernel.threads-max", "threads_max"),
+    ),
+}
+# one or two more may come of anything: a thread, a library
+FEWEST_MAPPINGS = 3
 
 
 def forecast(recording: Recording, account: Account, found: Trend) -> Forecast | None:
@@ -35,15 +47,35 @@ def forecast(recording: Recording, account: Account, found: Trend) -> Forecast |
         limit,
         int(room),
         round(seconds, 1),
-        f"at this rate {limit} is used up in {format_seconds(seconds)} ({format_bytes(room)} left)",
+        f"at this rate {limit} is used up in {format_seconds(seconds)}"
+        f" ({format_amount(room, account.unit)} left)",
     )
 
 
 def _rooms(recording: Recording, account: Account, found: Trend) -> Iterator[tuple[str, float]]:
     limits = recording.header.host.get("limits", {})
-    if account.basis is Basis.VIRTUAL:
-        yield from _virtual_rooms(recording, account, found, limits)
+    if account.basis is Basis.COUNT:
+        for name, limit in _COUNTED[account.pattern]:
+            if limits.get(limit) is not None:
+                yield name, limits[limit] - account.series.values[-1]
         return
+    mapped = account.series if account.basis is Basis.VIRTUAL else account.mapped
+    if mapped is not None:
+        yield from _mapped_rooms(recording, found, mapped.growth, limits)
+    if _takes_memory(recording, account):
+        yield from _memory_rooms(recording, account, found, limits)
+
+
+def _takes_memory(recording: Recording, account: Account) -> bool:
+    """Whether the machine has less for it: address space is nothing yet, and pages of a file can go."""
+    if account.pattern is Pattern.PRIVATE_FILE:
+        return copied(recording, account.pattern) > account.series.growth / 2
+    return account.basis is not Basis.VIRTUAL and account.pattern is not Pattern.SHARED_FILE
+
+
+def _memory_rooms(
+    recording: Recording, account: Account, found: Trend, limits: dict[str, Any]
+) -> Iterator[tuple[str, float]]:
     machine = _last(recording, lambda s: s.meminfo)
     if machine is not None and machine.mem_available is not None:
         yield "the machine's available memory", machine.mem_available + (machine.swap_free or 0)
@@ -67,21 +99,25 @@ def _tmpfs_rooms(sample: Sample) -> Iterator[tuple[str, float]]:
             yield f"the tmpfs on {mount.mount_point}", space.free_blocks * space.block_bytes
 
 
-def _virtual_rooms(
-    recording: Recording, account: Account, found: Trend, limits: dict[str, int | None]
+def _mapped_rooms(
+    recording: Recording, found: Trend, mapped: float, limits: dict[str, Any]
 ) -> Iterator[tuple[str, float]]:
+    """In bytes of the account, of which so many came with what was `mapped`."""
+    share = found.growth / mapped if mapped > 0 else 1.0
     last = _last(recording, lambda s: s.statm)
     size = last.size if last is not None else 0
-    yield "the address space of the processor", USER_ADDRESS_SPACE - size
+    yield "the address space of the processor", share * (USER_ADDRESS_SPACE - size)
     address_space = limits.get("address_space")
     if address_space is not None:
-        yield "its RLIMIT_AS", address_space - size
-    regions = _last(recording, lambda s: s.regions)
+        yield "its RLIMIT_AS", share * (address_space - size)
+    looked = [sample.regions for sample in recording if sample.regions is not None]
     most = limits.get("max_map_count")
-    if regions is not None and most is not None and found.step is not None:
-        per_step = 2  # a stack and its guard are two mappings
-        steps = (most - len(regions.smaps)) / per_step
-        yield "vm.max_map_count", steps * found.step.bytes
+    if len(looked) < 2 or most is None:
+        return
+    there = len(looked[-1].smaps)
+    gained = there - len(looked[0].smaps)
+    if gained >= FEWEST_MAPPINGS:  # those that merge with their neighbours cost none
+        yield "vm.max_map_count", (most - there) * found.growth / gained
 
 
 def _last(recording: Recording, get: Callable[[Sample], T | None]) -> T | None:

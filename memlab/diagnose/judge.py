@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from memlab.diagnose.accounts import Account, accounts, lost_after
+from memlab.diagnose.account import Account
+from memlab.diagnose.accounts import accounts, lost_after
 from memlab.diagnose.evidence import describe
+from memlab.diagnose.overlap import explained
 from memlab.diagnose.trend import BLOCKS, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
 from memlab.model.memory import Basis
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
-from memlab.units import format_bytes, format_rate, format_seconds
+from memlab.units import format_amount, format_rate, format_seconds
 
 # Three grains are more than an account moves on its own between two readings (one at each
 # end of the window, and one that was just begun).
@@ -32,6 +34,16 @@ class Judged:
     def least(self) -> float:
         """Growth below this is no evidence."""
         return GRAINS * self.account.quantum
+
+    @property
+    def grown(self) -> str:
+        """By how much, in words."""
+        return format_amount(self.trend.growth, self.account.unit)
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Bytes before things that are counted, then by rate: the largest explains most."""
+        return self.account.unit == "bytes", self.trend.rate
 
     @property
     def leaks(self) -> bool:
@@ -61,9 +73,9 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
     samples say that their reading cost.
     """
     whole, recording = recording, recording.since_exec()
-    judged = [Judged(a, trend(a.series, a.quantum)) for a in accounts(recording)]
+    judged = _judged(recording)
     verdict, why, reason, decide = _verdict(recording, judged)
-    leaking = sorted((j for j in judged if j.leaks), key=lambda j: -j.trend.rate)
+    leaking = sorted((j for j in judged if j.leaks), key=lambda j: j.rank, reverse=True)
     findings = tuple(_finding(recording, j) for j in leaking) if verdict is Verdict.LEAK else ()
     return Diagnosis(
         target=dict(recording.header.target),
@@ -79,6 +91,22 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
     )
 
 
+def _judged(recording: Recording) -> list[Judged]:
+    """All accounts with their trends, without those whose growth another one explains."""
+    judged = [Judged(account, _trend(account)) for account in accounts(recording)]
+    leaking = [j.account for j in judged if j.leaks]
+    return [j for j in judged if not (j.leaks and explained(recording, j.account, leaking))]
+
+
+def _trend(account: Account) -> Trend:
+    """Of the series; where that can only fill what is mapped, of the mappings unless they rise too."""
+    found = trend(account.series, account.quantum)
+    if account.mapped is None or found.shape in (Shape.FLAT, Shape.CYCLIC, Shape.FALLING):
+        return found
+    room = trend(account.mapped, account.quantum)
+    return found if room.shape is Shape.RISING else room
+
+
 def _verdict(
     recording: Recording, judged: list[Judged]
 ) -> tuple[Verdict, str, Why | None, str | None]:
@@ -92,10 +120,10 @@ def _verdict(
         )
     leaking = [j for j in judged if j.leaks]
     if leaking:
-        first = max(leaking, key=lambda j: j.trend.rate)
+        first = max(leaking, key=lambda j: j.rank)
         return (
             Verdict.LEAK,
-            f"{first.account.where} grew by {format_bytes(first.trend.growth)} in "
+            f"{first.account.where} grew by {first.grown} in "
             f"{format_seconds(seconds)} and gave nothing back",
             None,
             None,
@@ -119,12 +147,12 @@ def _is_open(judged: Judged, seconds: float) -> bool:
 def _undecided(
     open_questions: list[Judged], seconds: float
 ) -> tuple[Verdict, str, Why | None, str | None]:
-    worst = max(open_questions, key=lambda j: j.trend.growth)
+    worst = max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
     grown = max(worst.trend.growth, 1.0)
     longer = max(2 * seconds, 2 * seconds * worst.least / grown)
     return (
         Verdict.UNDECIDED,
-        f"{worst.account.where} grew by {format_bytes(worst.trend.growth)} in "
+        f"{worst.account.where} grew by {worst.grown} in "
         f"{format_seconds(seconds)}, too little or too unevenly to tell a leak from settling in",
         None,
         f"watch for {format_seconds(longer)}: --seconds {longer:.0f}",
@@ -133,16 +161,18 @@ def _undecided(
 
 def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | None, str | None]:
     shapes = {j.trend.shape for j in judged}
-    seen = [j for j in judged if j.account.basis is not Basis.VIRTUAL]
+    in_memory = [j for j in judged if j.account.unit == "bytes"]
+    seen = [j for j in in_memory if j.account.basis is not Basis.VIRTUAL]
     limit = max((max(j.least, j.trend.hidden) for j in seen), default=0.0)
     blind = f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
     if Shape.STOPPED in shapes:
         stopped = max(
-            (j for j in judged if j.trend.shape is Shape.STOPPED), key=lambda j: j.trend.growth
+            (j for j in judged if j.trend.shape is Shape.STOPPED),
+            key=lambda j: j.trend.growth / j.account.quantum,
         )
         return (
             Verdict.NOT_A_LEAK,
-            f"warm-up: {stopped.account.where} grew by {format_bytes(stopped.trend.growth)} and has been "
+            f"warm-up: {stopped.account.where} grew by {stopped.grown} and has been "
             f"level for {format_seconds(stopped.trend.level_seconds)}; {blind}",
             Why.WARM_UP,
             None,
@@ -190,6 +220,7 @@ def _finding(recording: Recording, judged: Judged) -> Finding:
         evidence=words.evidence,
         forecast=words.forecast,
         next=words.next,
+        unit=account.unit,
     )
 
 

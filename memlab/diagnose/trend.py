@@ -90,6 +90,9 @@ def trend(series: Series, quantum: float) -> Trend:
             return Trend(Shape.CYCLIC, growth, level_seconds=level, hidden=hidden)
         if growth >= quantum:
             return Trend(Shape.STOPPED, growth, level_seconds=level)
+    if float(np.ptp(values[:-1])) < quantum:
+        # the last reading alone: what traffic holds at that instant it may give back in the next
+        return Trend(Shape.FLAT, float(values[-2] - values[0]), level_seconds=series.seconds)
     return Trend(Shape.UNCLEAR, growth, *_rate(times, values, None), None, level)
 
 

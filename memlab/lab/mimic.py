@@ -23,7 +23,6 @@ from memlab.lab.propose import proposal
 from memlab.model.curves import Array, Curve, held, spread
 from memlab.model.diagnosis import Diagnosis, Verdict, Why
 from memlab.model.fit import burst, filled, leaks, teeth
-from memlab.model.memory import Pattern
 from memlab.model.mimicry import Mimicry, Proposal, Reenacted, apart
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
@@ -149,10 +148,11 @@ def _chosen(recording: Recording, judged: Diagnosis) -> Seen | None:
 
 
 def _shown(recording: Recording, name: str) -> Seen | None:
-    """One account by its name."""
+    """One account by its name; of two of a name (mapped, or held by descriptors) what moved more."""
     if name == PAGE_CACHE:
         return page_cache(recording)
-    return next((one for one in map(seen, accounts(recording)) if one.name == name), None)
+    named = [one for one in map(seen, accounts(recording)) if one.name == name]
+    return max(named, key=lambda one: _range(one.series) / one.quantum, default=None)
 
 
 def _range(series: Series) -> float:
@@ -161,7 +161,7 @@ def _range(series: Series) -> float:
 
 def _growth(recording: Recording, account: Seen) -> Series:
     series = account.series
-    if account.pattern not in (None, Pattern.TMPFS):  # those are not read with the mappings
+    if series.source.startswith("smaps"):  # it was read with the mappings
         series = held(recording, series)
     return Series(
         account.name, series.times - series.times[0], series.values - series.values[0],

@@ -9,7 +9,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from memlab.diagnose.accounts import MMAP_THRESHOLD, Account, tmpfs_files
+from memlab.diagnose.account import MMAP_THRESHOLD, Account
+from memlab.diagnose.children import are_zombies
+from memlab.diagnose.descriptors import kinds_gained, tmpfs_files
+from memlab.diagnose.mapped_files import copied
 from memlab.errors import MemlabError
 from memlab.lab.registry import Leaker, leakers
 from memlab.model.memory import Basis, Pattern, RegionKind
@@ -51,6 +54,15 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
     Pattern.ARENA: ("burst", "sawtooth"),
 }
 _SAME = {("warm-up", Pattern.HEAP): ("bounded-cache", "retention")}
+# who opens descriptors of which kind
+_OPENERS = {
+    "pipe": "fd-pipes",
+    "socket": "fd-sockets",
+    "file": "fd-files",
+    "eventpoll": "fd-events",
+    "timerfd": "fd-events",
+    "eventfd": "fd-events",
+}
 # malloc maps what is larger itself; and what the programs take, both included
 _BELOW_MAPPINGS = MMAP_THRESHOLD - PAGE_BYTES
 BOUNDS = {
@@ -121,7 +133,8 @@ class Move:
 
     `chunk` is its usual one, in bytes, and `known` what one unit is on the account where the
     recording shows it; a unit is `share` of a chunk and `extra` bytes on the account, or `extra`
-    things where units are counted. `shows` is the account on which the program itself is seen.
+    things where units are counted, or bytes where none of the chunk is on it (share 0). `shows` is
+    the account on which the program itself is seen.
     """
 
     leaker: Leaker
@@ -137,7 +150,7 @@ class Move:
     @property
     def unit(self) -> float:
         """What one unit of the usual chunk is on the account."""
-        if self.leaker.is_counted:
+        if self.leaker.is_counted or self.share == 0:
             return float(self.extra)
         touched = -(-int(self.chunk * self.share) // PAGE_BYTES) * PAGE_BYTES
         return float(touched + self.extra)
@@ -193,6 +206,9 @@ def _leak(
         return Move(
             leaker, spoken, "leak", account.name, 0, extra=each[0] if each else 1, same=same
         )
+    if account.pattern is Pattern.PAGE_TABLE:  # one table for each chunk
+        table = PAGE_BYTES
+        return Move(leaker, spoken, "leak", account.name, chunk, 0.0, table, float(table), same)
     if account.basis is Basis.VIRTUAL:
         extra = leaker.overhead_bytes
         return Move(
@@ -302,6 +318,17 @@ def _variant(recording: Recording, account: Seen, names: list[str], lang: str) -
     elif account.pattern is Pattern.SHM:
         posix = recording.series("kind.posix_shm").growth
         chosen = "shm-posix" if posix > account.series.growth / 2 else chosen
+    elif account.pattern is Pattern.FD:
+        chosen = _OPENERS.get(
+            next(iter(kinds_gained(recording).most_common(1)), ("", 0))[0], chosen
+        )
+    elif account.pattern is Pattern.PROCESS:
+        chosen = "process-zombies" if are_zombies(recording) else "process-children"
+    elif account.pattern is Pattern.MEMFD:
+        chosen = chosen if account.series.source.startswith("smaps") else "memfd-descriptor"
+    elif account.pattern is Pattern.PRIVATE_FILE:
+        own = copied(recording, account.pattern)
+        chosen = "private-file-copied" if own > account.series.growth / 2 else chosen
     elif account.pattern is Pattern.TMPFS:
         files = [len(found) for sample in recording if (found := tmpfs_files(sample)) is not None]
         chosen = "tmpfs-deleted" if files and files[-1] > files[0] + 1 else chosen
@@ -314,7 +341,6 @@ def _alike(name: str, other: str) -> bool:
         {"heap", "heap-fragments"},
         {"anonymous-objects", "anonymous-cycles"},
         {"anonymous-objects", "anonymous-cache"},
-        {"fd-pipes", "fd-sockets"},
     )
 
 

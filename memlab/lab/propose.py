@@ -38,7 +38,7 @@ def proposal(move: Move, curve: Curve, seen: Window) -> Proposal | None:
         options["jitter"] = _number(shape.jitter)
     if shape.seed != 1 and (shape.jitter or shape.profile == BURSTY):
         options["seed"] = shape.seed
-    if move.share < 1:
+    if 0 < move.share < 1:
         options["touch"] = _number(move.share)
     options["cap"] = _cap(move, curve, chunk, seen.seconds)
     return Proposal(
@@ -59,7 +59,7 @@ def _within(move: Move, curve: Curve) -> tuple[Curve, int]:
     if abs(curve.unit - usual) <= usual / 50:  # malloc's heads, a page at the end
         return curve, move.chunk
     low, high = move.bounds
-    chunk = max(1.0, (curve.unit - move.extra) / move.share)
+    chunk = max(1.0, (curve.unit - move.extra) / (move.share or 1))
     chunk = round(chunk / PAGE_BYTES) * PAGE_BYTES or round(chunk)
     if low <= chunk <= high:
         return curve, int(chunk)

@@ -61,7 +61,8 @@ class Finding:
     """One leak: what, where, how fast, how much, on which evidence, and what to type next.
 
     candidates: the patterns that the evidence fits; pattern: None where that is more than one,
-    for what would tell them apart was not read.
+    for what would tell them apart was not read. unit: bytes; where things are counted it is a word
+    for them, and all figures but `resident_bytes_per_second` are in it.
     """
 
     candidates: tuple[Pattern, ...]
@@ -75,6 +76,7 @@ class Finding:
     resident_bytes_per_second: float | None = None
     step: Step | None = None
     forecast: Forecast | None = None
+    unit: str = "bytes"
 
     @property
     def pattern(self) -> Pattern | None:

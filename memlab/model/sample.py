@@ -21,12 +21,15 @@ from memlab.procfs import (
     stat,
     statm,
     status,
+    task,
     vmstat,
 )
 from memlab.procfs.host import Host, InstantTexts, Statvfs
 from memlab.procfs.smaps import Smaps
 
 T = TypeVar("T")
+
+MAX_PARENTS = 64  # threads that are asked for children, a file each
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +115,30 @@ class Sample:
         """The open descriptors, with what they point at."""
         found = self._of(fd.read)
         return None if found is None else tuple(found)
+
+    @cached_property
+    def fd_count(self) -> int | None:
+        """How many descriptors are open, also those that `fds` does not follow."""
+        listed = self._of(fd.numbers)
+        return self._of(fd.count) if listed is None else len(listed)
+
+    @cached_property
+    def children(self) -> tuple[int, ...] | None:
+        """The processes that it started and that are there, zombies too."""
+        found = self._of(lambda host, pid: task.children(host, pid, MAX_PARENTS))
+        if found is None and self.stat is not None and self.stat.num_threads == 1:
+            return self._of(lambda host, pid: task.children_of(host, pid, pid))
+        return found
+
+    @cached_property
+    def child_states(self) -> tuple[str, ...]:
+        """The states of those children that were looked at, as in stat: Z has ended and waits for its wait(2)."""
+        states = []
+        for child in self.children or ():
+            path = f"/proc/{child}/stat"
+            if path in self.texts.files:
+                states.append(stat.parse(self.texts.files[path], path).state)
+        return tuple(states)
 
     @cached_property
     def meminfo(self) -> meminfo.Meminfo | None:

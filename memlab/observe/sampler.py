@@ -13,9 +13,9 @@ from typing import Any
 from memlab import __version__
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.recording import Header
-from memlab.model.sample import Sample
+from memlab.model.sample import MAX_PARENTS, Sample
 from memlab.observe import occupancy
-from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat
+from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat, task
 from memlab.procfs.host import Call, Host, Kept, Tee
 
 DEFAULT_BUDGET = 0.01  # of one core
@@ -25,6 +25,7 @@ DEFAULT_STALL = 0.1  # seconds
 _SMAPS_SECONDS = 4e-6
 _SCAN_SECONDS = 1e-6
 MAX_DESCRIPTORS = 512
+MAX_CHILDREN = 64
 _SPARE_DESCRIPTORS = 32  # our own, left free for whoever else is in this process
 # what usage and memory.stat leave out, by cgroup version
 _GROUP_FILES = {1: ("memory.kmem.usage_in_bytes",), 2: ()}
@@ -75,6 +76,7 @@ class Sampler:
         self._stall = stall
         self._kept: dict[str, Kept] = {}
         self._may_keep = _free_descriptors() >= _SPARE_DESCRIPTORS
+        self._lists_children = True
         self._count = 0  # of mappings, when they were last read
         self._host = host or Host()
         self._index = 0
@@ -131,6 +133,9 @@ class Sampler:
             raise Gone(f"process {self.pid} has ended; its pid belongs to another process now")
         self._allowed(lambda: self._read_cheap(tee, "statm"))
         self._allowed(lambda: self._read_cheap(tee, "status"))
+        self._allowed(lambda: tee.stat(f"/proc/{self.pid}/fd"))  # its size is how many are open
+        if now_running.num_threads == 1 and self._lists_children:  # of many at a look around
+            self._count_children(tee)
         if must or (look and self._mappings.due(start)):
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
@@ -226,14 +231,26 @@ class Sampler:
             self._allowed(partial(tee.read, f"{group.path}/{name}"))
 
     def _look_around(self, tee: Tee) -> None:
-        """Descriptors on tmpfs, the fill of tmpfs mounts, and the machine."""
+        """Descriptors, children, the fill of tmpfs mounts, and the machine."""
         cpu = time.thread_time()
         self._allowed(lambda: tee.read("/proc/meminfo"))
         self._allowed(lambda: tee.read("/proc/vmstat"))
         self._allowed(lambda: tee.readlink(f"/proc/{self.pid}/exe"))
         self._allowed(lambda: fd.read(tee, self.pid, limit=MAX_DESCRIPTORS))
+        self._allowed(lambda: self._look_at_children(tee))
         self._allowed(lambda: self._look_at_tmpfs(tee))
         self._surroundings.done(time.monotonic(), time.thread_time() - cpu)
+
+    def _count_children(self, tee: Tee) -> None:
+        try:
+            tee.read(f"/proc/{self.pid}/task/{self.pid}/children")
+        except (Denied, Unsupported):
+            self._lists_children = False  # not asked again: this kernel was built without it
+
+    def _look_at_children(self, tee: Tee) -> None:
+        for child in task.children(tee, self.pid, MAX_PARENTS)[-MAX_CHILDREN:]:
+            with suppress(Denied, Gone, Unsupported):  # somebody waited for it meanwhile
+                stat.read(tee, child)
 
     def _look_at_tmpfs(self, tee: Tee) -> None:
         if not self._same_mounts():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
-from memlab.units import KIB, format_bytes, format_rate, format_seconds
+from memlab.units import KIB, format_amount, format_amount_rate, format_bytes, format_seconds
 
 _HEADLINE = {
     Verdict.LEAK: "LEAK",
@@ -42,12 +42,13 @@ def cost_text(cost: Cost) -> str:
 
 def finding_lines(finding: Finding) -> list[str]:
     """One finding, as indented lines."""
-    low, high = finding.bytes_per_second_interval
+    (low, high), unit = finding.bytes_per_second_interval, finding.unit
     lines = [
         f"  pattern   {finding.pattern_words}",
         f"  where     {finding.where}",
-        f"  rate      {format_rate(finding.bytes_per_second)} ({finding.basis}; "
-        f"{format_rate(low)} to {format_rate(high)}), {format_bytes(finding.bytes)} so far",
+        f"  rate      {format_amount_rate(finding.bytes_per_second, unit)} ({finding.basis}; "
+        f"{format_amount_rate(low, unit)} to {format_amount_rate(high, unit)}), "
+        f"{format_amount(finding.bytes, unit)} so far",
     ]
     if finding.step:
         lines.append(

@@ -55,6 +55,14 @@ def numbers(host: Host, pid: int | str) -> tuple[int, ...]:
     return tuple(sorted(int(name) for name in host.listdir(f"/proc/{pid}/fd") if _is_number(name)))
 
 
+def count(host: Host, pid: int | str) -> int:
+    """How many are open: what stat(2) gives as the size of the folder (Linux 6.2), else its names.
+
+    The size may be asked of every process, the names not: Denied.
+    """
+    return host.stat(f"/proc/{pid}/fd").size_bytes or len(numbers(host, pid))
+
+
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit() and len(name) <= 10
 

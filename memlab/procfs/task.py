@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memlab.errors import Denied, Gone, Unsupported
+from memlab.errors import Denied, Gone, Malformed, Unsupported
 from memlab.procfs import comm, stat, syscall
 from memlab.procfs.host import Host
 from memlab.procfs.stat import Stat
@@ -51,6 +51,32 @@ def read(host: Host, pid: int | str, limit: int | None = None) -> tuple[Task, ..
             continue
         found.append(Task(tid, name, line, _syscall(host, pid, tid)))
     return tuple(found)
+
+
+def children(host: Host, pid: int | str, limit: int | None = None) -> tuple[int, ...]:
+    """The processes that its first `limit` threads started, as far as nobody has waited for them.
+
+    fs/proc/array.c, children_seq_show; may be read of every process, costs a file a thread.
+    Unsupported where the kernel has no CONFIG_PROC_CHILDREN.
+    """
+    found: list[int] = []
+    for tid in tids(host, pid)[:limit]:
+        try:
+            found += children_of(host, pid, tid)
+        except Unsupported:
+            if str(tid) == str(pid):
+                raise
+            continue  # a thread that has ended
+    return tuple(sorted(found))
+
+
+def children_of(host: Host, pid: int | str, tid: int | str) -> tuple[int, ...]:
+    """As `children`, of one thread."""
+    path = f"/proc/{pid}/task/{tid}/children"
+    words = host.read(path).split()
+    if not all(word.isdigit() for word in words):
+        raise Malformed(path, 1, b" ".join(words).decode(errors="replace"), "lists no processes")
+    return tuple(map(int, words))
 
 
 def _syscall(host: Host, pid: int | str, tid: int) -> Syscall | None:

@@ -13,7 +13,7 @@ from memlab.model.diagnosis import Diagnosis, Finding, Verdict
 from memlab.model.recording import Recording
 from memlab.observe.live import LiveRecorder
 from memlab.present.colours import VERDICT_COLOURS
-from memlab.units import KIB, format_bytes, format_rate, format_seconds
+from memlab.units import KIB, format_amount, format_amount_rate, format_bytes, format_seconds
 
 _WORDS = {
     Verdict.LEAK: "leak",
@@ -80,14 +80,15 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
 
 
 def _finding_html(finding: Finding) -> str:
-    low, high = finding.bytes_per_second_interval
+    (low, high), unit = finding.bytes_per_second_interval, finding.unit
     rows = [
         ("pattern", f"<b>{escape(finding.pattern_words)}</b>"),
         ("where", escape(finding.where)),
         (
             "rate",
-            f"{format_rate(finding.bytes_per_second)} ({escape(finding.basis)}; "
-            f"{format_rate(low)} to {format_rate(high)}), {format_bytes(finding.bytes)} so far",
+            f"{format_amount_rate(finding.bytes_per_second, unit)} ({escape(finding.basis)}; "
+            f"{format_amount_rate(low, unit)} to {format_amount_rate(high, unit)}), "
+            f"{format_amount(finding.bytes, unit)} so far",
         ),
     ]
     if finding.step is not None:

@@ -8,49 +8,9 @@ import pytest
 from memlab.diagnose import diagnose, step
 from memlab.model.diagnosis import Need, Verdict, Why
 from memlab.model.recording import Header, Recording
-from memlab.model.sample import Sample
 from memlab.present.text import diagnosis_text
 from memlab.procfs.host import Call, InstantTexts
-
-KIB, MIB = 1024, 1 << 20
-A = 0x7F0000000000
-
-
-def mapping(start, size, perms, name, rss=0):
-    return (
-        f"{start:x}-{start + size:x} {perms} 00000000 00:00 0 {name}\nSize: {size // KIB} kB\n"
-        f"Rss: {rss // KIB} kB\nAnonymous: {rss // KIB} kB\nSwap: 0 kB\nVmFlags: rd wr\n"
-    )
-
-
-def stat_line(vsize, rss, threads=1):
-    tail = [0] * 52
-    tail[19], tail[21], tail[22], tail[23] = threads, 77, vsize, rss // 4096
-    return "42 (made) S " + " ".join(map(str, tail[3:]))
-
-
-def made(smaps_at, *, seconds=15.0, interval=0.5, vsize=0, rss=0, threads=1, denied=()):
-    """A recording whose smaps are `smaps_at(t)`; without it, only what everybody may read."""
-    samples = []
-    for index in range(int(seconds / interval) + 1):
-        t = index * interval
-        size, resident = (f(t) if callable(f) else f for f in (vsize, rss))
-        files = {
-            "/proc/42/stat": stat_line(size, resident, threads).encode(),
-            "/proc/42/statm": f"{size // 4096} {resident // 4096} 0 0 0 0 0\n".encode(),
-            "/proc/42/status": (
-                "Name: made\nState: S\nPid: 42\nPPid: 1\nUid: 0\nGid: 0\n"
-                f"VmSize: {size // KIB} kB\nVmRSS: {resident // KIB} kB\n"
-                f"RssAnon: {resident // KIB} kB\nRssFile: 0 kB\nRssShmem: 0 kB\nVmSwap: 0 kB\n"
-            ).encode(),
-        }
-        if smaps_at:
-            files["/proc/42/smaps"] = smaps_at(t).encode()
-        calls = [Call("read", path, error="Denied", message="no") for path in denied]
-        samples.append(
-            Sample(index, 42, 1000 + t, 1e9 + t, 0.001, 0.0005, InstantTexts(files, calls))
-        )
-    return Recording(Header(target={"pid": 42, "comm": "made"}), tuple(samples))
+from tests.diagnose.made import KIB, MIB, A, made, mapping
 
 
 def heap(grown):
@@ -209,8 +169,9 @@ def test_the_json_has_the_documented_shape():
     assert list(plain)[:4] == ["format", "target", "observed_seconds", "verdict"]
     assert plain["format"] == 1
     assert {"why", "findings", "not_seen", "cost"} <= set(plain)
+    assert plain["findings"][0]["unit"] == "bytes"
     assert set(plain["findings"][0]) == {
-        "pattern", "where", "basis", "bytes_per_second", "bytes_per_second_interval",
+        "pattern", "where", "unit", "basis", "bytes_per_second", "bytes_per_second_interval",
         "candidates", "resident_bytes_per_second", "step", "bytes", "evidence", "forecast", "next",
     }  # fmt: skip
     assert plain["cost"]["cpu_seconds"] > 0

@@ -22,7 +22,7 @@ from memlab.procfs import (
     syscall,
     task,
 )
-from memlab.procfs.host import Host
+from memlab.procfs.host import Call, Host, InstantTexts
 from tests.waiting import until
 
 pytestmark = pytest.mark.live
@@ -94,6 +94,35 @@ def test_every_sort_of_descriptor(process):
     assert kinds >= {"pipe", "socket", "memfd", "anon_inode", "device", "deleted"}
     anon = next(one for one in fd.read(HOST, process) if one.kind == "anon_inode")
     assert anon.target == "anon_inode:[eventfd]"
+
+
+def test_descriptors_are_counted_as_they_are_listed(process):
+    assert fd.count(HOST, process) == len(fd.numbers(HOST, process)) > 10
+    whole = fd.count(HOST, os.getpid())
+    pair = os.pipe()
+    try:
+        assert fd.count(HOST, os.getpid()) == whole + 2
+    finally:
+        for number in pair:
+            os.close(number)
+
+
+def test_children_are_those_that_live_and_those_that_nobody_waited_for(process):
+    assert task.children(HOST, process) == ()
+    assert process in task.children(HOST, os.getpid())
+    dead = subprocess.Popen(["true"])
+    until(lambda: stat.read(HOST, dead.pid).state == "Z")
+    assert dead.pid in task.children(HOST, os.getpid())
+    dead.wait()
+    assert dead.pid not in task.children(HOST, os.getpid())
+
+
+def test_what_lists_no_children_is_malformed():
+    texts = InstantTexts(
+        {"/proc/7/task/7/children": b"8 x"}, [Call("listdir", "/proc/7/task", ["7"])]
+    )
+    with pytest.raises(Malformed, match="lists no processes"):
+        task.children(Host(texts), 7)
 
 
 def test_the_oom_score_follows_its_adjustment(process):
