@@ -87,6 +87,7 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
         not_seen=_not_seen(recording),
         notes=(*recording.losses, *_notes(whole)),
         decide=decide,
+        sources=recording.sources,
         cost=cost or _cost(recording),
     )
 

@@ -97,6 +97,33 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A part of a growth: whose it is, its bytes (below zero where it shrank), and the field that says so."""
+
+    label: str
+    bytes: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The growth of a whole, split among what grew: bytes = sum of the shares + residual_bytes, exactly."""
+
+    whole: str
+    bytes: int
+    shares: tuple[Share, ...]
+
+    @property
+    def residual_bytes(self) -> int:
+        """What no share explains."""
+        return self.bytes - sum(share.bytes for share in self.shares)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain JSON types."""
+        return {**asdict(self), "residual_bytes": self.residual_bytes}
+
+
+@dataclass(frozen=True)
 class Cost:
     """What the looking cost: CPU seconds of ours, as a share of one core over the window."""
 
@@ -110,7 +137,9 @@ class Diagnosis:
     """A verdict over one window.
 
     `why` is a sentence; for `not-a-leak` it opens with the `reason`. `not_seen` names what
-    could not be looked at, `notes` what else is worth knowing (the process ended, …).
+    could not be looked at, `notes` what else is worth knowing (the process ended, …). `standing` is
+    what the mappings say without any growth seen, `attribution` the process's growth split among
+    what grew, `sources` what each input that was handed in was taken for.
     """
 
     target: dict[str, Any]
@@ -122,10 +151,15 @@ class Diagnosis:
     not_seen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     decide: str | None = None
+    standing: tuple[str, ...] = ()
+    attribution: Attribution | None = None
+    sources: tuple[str, ...] = ()
     cost: Cost = field(default_factory=lambda: Cost(0.0, 0.0, 0))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain JSON types, `format` first; described in docs/diagnose-json.md."""
         plain = asdict(self)
         plain["findings"] = [finding.to_json() for finding in self.findings]
+        if self.attribution is not None:
+            plain["attribution"] = self.attribution.to_json()
         return {"format": FORMAT, **plain}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -48,12 +48,17 @@ class Header:
 class Recording:
     """Samples in order of time, and what is known about all of them.
 
-    `losses` says in sentences what could not be opened or kept.
+    `losses` says in sentences what could not be opened or kept. `given` are the series that came
+    without the kernel's text (a pidstat log, top, free), by the name of the field that they show;
+    their times are on the clock of the samples, where there are samples. `sources` says in a
+    sentence each what an input was taken for.
     """
 
     header: Header
     samples: Sequence[Sample] = ()
     losses: tuple[str, ...] = ()
+    given: Mapping[str, Series] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -63,10 +68,16 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """From the first instant to the last."""
-        if len(self.samples) < 2:
-            return 0.0
-        return self.samples[-1].monotonic - self.samples[0].monotonic
+        """From the first instant to the last, of samples and given series."""
+        ends = [(s.times[0], s.times[-1]) for s in self.given.values() if len(s)]
+        if self.samples:
+            ends.append((self.samples[0].monotonic, self.samples[-1].monotonic))
+        return float(max(end for _, end in ends) - min(start for start, _ in ends)) if ends else 0.0
+
+    @property
+    def instants(self) -> int:
+        """How often something was read: samples, or the readings of the longest given series."""
+        return max([len(self.samples), *(len(series) for series in self.given.values())])
 
     def since_exec(self) -> Recording:
         """From the last execve on; another program is another matter, though the pid stays.
@@ -81,7 +92,7 @@ class Recording:
             return self
         after = self.samples[last].monotonic - self.samples[0].monotonic
         loss = f"it became {stats[last].comm} after {after:.3g} s (execve): judged from there on"
-        return Recording(self.header, self.samples[last:], (*self.losses, loss))
+        return replace(self, samples=self.samples[last:], losses=(*self.losses, loss))
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -92,10 +103,11 @@ class Recording:
         """One field over time; `file.field`, as `stat.vsize` or `kind.heap`.
 
         Sizes are bytes. Raises Unsupported on a name it does not know; a field that was
-        never read gives an empty series.
+        never read gives an empty series. What was given stands in where no sample has the field.
         """
         getter, unit = _getter(name)
-        return self.collect(name, getter, unit)
+        read = self.collect(name, getter, unit)
+        return read if len(read) or name not in self.given else self.given[name]
 
     def collect(
         self,

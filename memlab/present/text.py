@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memlab.model.diagnosis import Cost, Diagnosis, Finding, Verdict
+from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Finding, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
 from memlab.units import KIB, format_amount, format_amount_rate, format_bytes, format_seconds
@@ -22,8 +22,12 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         f"  target    {target.get('comm', '?')} (pid {target.get('pid', '?')}), "
         f"observed for {format_seconds(diagnosis.observed_seconds)}",
     ]
+    lines += [f"  read      {sentence}" for sentence in diagnosis.sources]
     for finding in diagnosis.findings:
         lines += ["", *finding_lines(finding)]
+    if diagnosis.attribution is not None:
+        lines += ["", *attribution_lines(diagnosis.attribution)]
+    lines += [f"  standing  {sentence}" for sentence in diagnosis.standing]
     if diagnosis.decide:
         lines.append(f"  to decide {diagnosis.decide}")
     lines += [f"  not seen  {sentence}" for sentence in diagnosis.not_seen]
@@ -38,6 +42,14 @@ def cost_text(cost: Cost) -> str:
         f"looking cost {cost.cpu_seconds:.2f} s of CPU, {cost.core_share:.2%} of a core, "
         f"for {cost.instants} instants"
     )
+
+
+def attribution_lines(attribution: Attribution) -> list[str]:
+    """Whose growth it was, to the last byte."""
+    rows = [(share.bytes, f"{share.label} ({share.source})") for share in attribution.shares]
+    rows.append((attribution.residual_bytes, "explained by none of these"))
+    lines = [f"  growth    {format_bytes(attribution.bytes):>12}  {attribution.whole}, of which"]
+    return lines + [f"            {format_bytes(size):>12}  {label}" for size, label in rows]
 
 
 def finding_lines(finding: Finding) -> list[str]:
