@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import pairwise
+
+import numpy as np
 
 from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts, lost_after
 from memlab.diagnose.evidence import describe
+from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
-from memlab.diagnose.trend import BLOCKS, Shape, Trend, trend
+from memlab.diagnose.trend import FEWEST_STEPS, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
 from memlab.model.memory import Basis
 from memlab.model.recording import Recording
@@ -20,7 +24,7 @@ from memlab.units import format_amount, format_rate, format_seconds
 # end of the window, and one that was just begun).
 GRAINS = 3
 LOOK_AT_LEAST_EVERY = 1.0  # seconds
-FEWEST_INSTANTS = 2 * BLOCKS
+FEWEST_INSTANTS = 2 * LEVELS
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,12 @@ def _trend(account: Account) -> Trend:
     if account.mapped is None or found.shape in (Shape.FLAT, Shape.CYCLIC, Shape.FALLING):
         return found
     room = trend(account.mapped, account.quantum)
+    if (
+        room.shape is Shape.UNCLEAR
+        and np.count_nonzero(np.diff(account.mapped.values) > 0) < FEWEST_STEPS
+    ):
+        # what is mapped once or twice is loaded; a leak maps it again and again
+        return replace(room, shape=Shape.STOPPED)
     return found if room.shape is Shape.RISING else room
 
 
@@ -129,35 +139,45 @@ def _verdict(
             None,
             None,
         )
-    open_questions = [j for j in judged if _is_open(j, seconds)]
+    open_questions = [j for j in judged if _is_open(j)]
     if open_questions:
         return _undecided(open_questions, seconds)
     return _no_leak(judged, seconds)
 
 
-def _is_open(judged: Judged, seconds: float) -> bool:
+def _is_open(judged: Judged) -> bool:
     """It moved upwards, and this window cannot say whether that goes on."""
     found = judged.trend
     if found.shape is Shape.UNCLEAR:
-        return found.growth >= judged.account.quantum
-    if found.shape is Shape.STOPPED and found.step is not None:
-        return found.level_seconds < 2 * found.step.period_seconds
-    return found.shape is Shape.RISING
+        return found.growth >= judged.least
+    return found.shape in (Shape.RISING, Shape.SLOWING)
 
 
 def _undecided(
     open_questions: list[Judged], seconds: float
 ) -> tuple[Verdict, str, Why | None, str | None]:
     worst = max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
-    grown = max(worst.trend.growth, 1.0)
-    longer = max(2 * seconds, 2 * seconds * worst.least / grown)
+    longer = _longer(worst, seconds)
+    how = "less and less" if worst.trend.shape is Shape.SLOWING else "too little or too unevenly"
     return (
         Verdict.UNDECIDED,
-        f"{worst.account.where} grew by {worst.grown} in "
-        f"{format_seconds(seconds)}, too little or too unevenly to tell a leak from settling in",
+        f"{worst.account.where} grew by {worst.grown} in {format_seconds(seconds)},"
+        f" {how} to tell a leak from settling in",
         None,
-        f"watch for {format_seconds(longer)}: --seconds {longer:.0f}",
+        f"watch for {format_seconds(longer)}: --seconds {math.ceil(longer)}",
     )
+
+
+def _longer(worst: Judged, seconds: float) -> float:
+    """How long a watch decides: until the pause that is open is a surprise, or what grows is plain."""
+    found = worst.trend
+    grown = max(found.growth, 1.0)
+    if grown < worst.least:
+        return max(2 * seconds, 2 * seconds * worst.least / grown)
+    still = found.decided_after - found.level_seconds
+    # level for two fifths of the watch, and for as long as it takes
+    ended = max(seconds + still, (seconds - found.level_seconds) / (1 - 2 / LEVELS))
+    return min(2 * seconds, ended) if still > 0 and ended > seconds else 2 * seconds
 
 
 def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | None, str | None]:
@@ -181,14 +201,10 @@ def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | 
     if Shape.CYCLIC in shapes:
         cyclic = next(j for j in judged if j.trend.shape is Shape.CYCLIC)
         level = cyclic.trend.level_seconds
-        how = (
-            f"has not been higher for {format_seconds(level)}"
-            if level
-            else "its floors do not rise"
-        )
+        how = f"not higher for {format_seconds(level)}" if level else "the floors do not rise"
         return (
             Verdict.NOT_A_LEAK,
-            f"cyclic: {cyclic.account.where} rises and falls, and {how}; {blind}",
+            f"cyclic: {cyclic.account.where}: up and down again, and {how}; {blind}",
             Why.CYCLIC,
             None,
         )

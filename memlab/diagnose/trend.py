@@ -1,9 +1,8 @@
 """The shape of one account over time, and its rate.
 
-A window is cut into five blocks of equal time, and each block is represented by its floor:
-what a garbage collector or a free() gives back is in the peaks, what is never given back is
-in the floors. Five floors that came in random order would rise every time with a chance of
-1/5! = 0.8 %; that is the error rate at which noise passes for growth.
+What is never given back is in the floors (floors.py), and whether a growth goes on or has stopped in its
+pauses (pauses.py); both state their error rates. What is between them is unclear, and stays so until
+a longer watch.
 """
 
 from __future__ import annotations
@@ -13,14 +12,24 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 import numpy as np
-from numpy.typing import NDArray
 
+from memlab.diagnose.floors import (
+    FEWEST_TEETH,
+    LEVELS,
+    Floors,
+    blocks_of,
+    chance,
+    clearest,
+    missed,
+    teeth,
+)
+from memlab.diagnose.pauses import STOPPED, Pauses, pauses
 from memlab.model.diagnosis import Step
 from memlab.model.series import Series
 from memlab.units import PAGE_BYTES
 
-BLOCKS = 5
 MOST_POINTS = 400  # pairs of points grow with the square; thinned evenly beyond this
+FEWEST_STEPS = 3
 
 
 class Shape(Enum):
@@ -31,6 +40,7 @@ class Shape(Enum):
     STOPPED = auto()  # rose, and has been level since
     CYCLIC = auto()
     FALLING = auto()
+    SLOWING = auto()  # rises less and less: towards a level, it seems
     UNCLEAR = auto()
 
 
@@ -40,7 +50,8 @@ class Trend:
 
     `growth` is last minus first (bytes or counts), `rate` and `interval` are per second;
     `level_seconds` is for how long it has not risen any more, `hidden` how much growth in the
-    window the ups and downs of a cyclic one may hide.
+    window the ups and downs of a cyclic one may hide; `levels` on how many floors the verdict that
+    it rises rests, `decided_after` how long its last pause must last to be its end.
     """
 
     shape: Shape
@@ -50,6 +61,13 @@ class Trend:
     step: Step | None = None
     level_seconds: float = 0.0
     hidden: float = 0.0
+    levels: int = 0
+    decided_after: float = 0.0
+
+    @property
+    def chance(self) -> float:
+        """That noise looks like this; 1 where it does not rise."""
+        return chance(self.levels) if self.shape is Shape.RISING else 1.0
 
 
 def trend(series: Series, quantum: float) -> Trend:
@@ -60,47 +78,97 @@ def trend(series: Series, quantum: float) -> Trend:
     """
     if len(series) < 2:
         return Trend(Shape.UNCLEAR)
-    times, values = series.times, series.values
-    spread = float(values.max() - values.min())
-    growth = series.growth
-    if spread < quantum:
-        return Trend(Shape.FLAT, growth, level_seconds=series.seconds)
-    level = _level_seconds(times, values)
+    if float(np.ptp(series.values)) < quantum:
+        return Trend(Shape.FLAT, series.growth, level_seconds=series.seconds)
+    rest = pauses(series)
+    return _in_steps(series, rest) or _by_floors(series, quantum, rest)
+
+
+def _in_steps(series: Series, rest: Pauses) -> Trend | None:
+    """Three equal steps are three, however few readings there are between them."""
     step = equal_steps(series)
-    # three steps are three, however few readings there are between them
-    if step is not None and level <= 2 * step.period_seconds and float(np.diff(values).min()) >= 0:
-        return Trend(Shape.RISING, growth, *_rate(times, values, step), step, level)
-    floors = block_floors(series)
-    if len(floors) < BLOCKS:
+    if step is None or rest.open_ > 2 * step.period_seconds:
+        return None
+    count = round(series.growth / step.bytes)
+    rate = _rate(series, step)
+    return Trend(Shape.RISING, series.growth, *rate, step, rest.open_, levels=count + 1)
+
+
+def _by_floors(series: Series, quantum: float, rest: Pauses) -> Trend:
+    growth, level = series.growth, rest.open_
+    floors, saw = clearest(series), teeth(series, quantum)
+    if len(blocks_of(series, LEVELS).times) < LEVELS:
         return Trend(Shape.UNCLEAR, growth)
-    rises = np.diff(floors)
-    if np.all(rises > 0) and floors[-1] - floors[0] >= quantum:
-        points = _lower_points(times, values) if _gives_back(values) else (times, values)
-        return Trend(Shape.RISING, growth, *_rate(*points, step), step, level)
-    if growth <= -quantum and np.all(rises <= 0):
+    known = quantum + missed(series, saw)
+    if floors.levels >= LEVELS and floors.growth >= known:
+        return _rising(series, floors, saw, rest)
+    coarse = blocks_of(series, LEVELS)
+    if growth <= -quantum and np.all(np.diff(coarse.values) <= 0):
         return Trend(Shape.FALLING, growth)
-    # no floor rose beyond what is known of it: what goes up comes down
-    known = quantum + _missed(values)
-    if floors[-1] - floors[0] < known and _gives_back(values):
+    # no floor rose beyond what is known of it, and it came down often enough to know it
+    if len(saw.times) >= FEWEST_TEETH and coarse.growth < known:
         return Trend(Shape.CYCLIC, growth, hidden=known)
-    if level >= 2 / BLOCKS * series.seconds:
-        swing = _swing(values[times >= times[-1] - level])
-        if swing >= max(quantum, spread / 10):  # went up and down below the height it had reached
-            hidden = known * series.seconds / level
-            return Trend(Shape.CYCLIC, growth, level_seconds=level, hidden=hidden)
-        if growth >= quantum:
-            return Trend(Shape.STOPPED, growth, level_seconds=level)
-    if float(np.ptp(values[:-1])) < quantum:
+    if _is_cyclic_in_the_end(coarse, saw, known):
+        since = float(series.times[-1] - coarse.times[-FEWEST_TEETH])
+        hidden = known * series.seconds / since
+        return Trend(Shape.CYCLIC, growth, hidden=hidden, level_seconds=since)
+    if level >= 2 / LEVELS * series.seconds and rest.surprise <= STOPPED:
+        return _stopped(series, quantum, known, level)
+    if float(np.ptp(series.values[:-1])) < quantum:
         # the last reading alone: what traffic holds at that instant it may give back in the next
-        return Trend(Shape.FLAT, float(values[-2] - values[0]), level_seconds=series.seconds)
-    return Trend(Shape.UNCLEAR, growth, *_rate(times, values, None), None, level)
+        before = float(series.values[-2] - series.values[0])
+        return Trend(Shape.FLAT, before, level_seconds=series.seconds)
+    rate = _rate(series, None)
+    return Trend(Shape.UNCLEAR, growth, *rate, None, level, decided_after=rest.decided_after)
 
 
-def block_floors(series: Series) -> NDArray[np.float64]:
-    """The smallest value in each fifth of the window; fewer than five where one is empty."""
-    edges = np.linspace(series.times[0], series.times[-1], BLOCKS + 1)
-    block = np.clip(np.searchsorted(edges, series.times, side="right") - 1, 0, BLOCKS - 1)
-    return np.array([series.values[block == b].min() for b in range(BLOCKS) if np.any(block == b)])
+def _is_cyclic_in_the_end(coarse: Floors, saw: Floors, known: float) -> bool:
+    """It filled up, and since then it comes down as often, and as low, as it takes to know it."""
+    last, since = coarse.values[-FEWEST_TEETH:], coarse.times[-FEWEST_TEETH]
+    return bool(np.ptp(last) < known and np.count_nonzero(saw.times >= since) >= FEWEST_TEETH)
+
+
+def _rising(series: Series, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
+    """Floors that rise all the way: still going on, ended, or on the way to a level?"""
+    step = equal_steps(series)
+    below = saw if len(saw.times) >= FEWEST_TEETH else floors
+    points = Series(series.name, below.times, below.values) if len(saw.times) else series
+    shape = Shape.RISING
+    if rest.surprise <= STOPPED:
+        stopped = rest.open_ >= 2 / LEVELS * series.seconds
+        shape = Shape.STOPPED if stopped else Shape.UNCLEAR
+    elif _slows(blocks_of(series, LEVELS)):
+        shape = Shape.SLOWING
+    return Trend(
+        shape,
+        series.growth,
+        *_rate(points, step),
+        step,
+        rest.open_,
+        levels=floors.levels,
+        decided_after=rest.decided_after,
+    )
+
+
+def _slows(floors: Floors) -> bool:
+    """Each rise is smaller than the one before it, and the last not half of the first.
+
+    Of four rises in random order that is so with a chance of 1/4! = 4 %, and of even growth they do not
+    differ by half: a leak is taken for a warm-up less often than that.
+    """
+    rises = np.diff(floors.values)
+    return bool(np.all(np.diff(rises) < 0) and 2 * rises[-1] < rises[0])
+
+
+def _stopped(series: Series, quantum: float, known: float, level: float) -> Trend:
+    """Level since its height: or going up and down below it."""
+    rest = series.since(float(series.times[-1]) - level)
+    if len(teeth(rest, quantum).times) or float(np.ptp(rest.values)) >= quantum:
+        hidden = known * series.seconds / level
+        return Trend(Shape.CYCLIC, series.growth, level_seconds=level, hidden=hidden)
+    if series.growth >= quantum:
+        return Trend(Shape.STOPPED, series.growth, level_seconds=level)
+    return Trend(Shape.FLAT, series.growth, level_seconds=level)
 
 
 def equal_steps(series: Series) -> Step | None:
@@ -116,7 +184,7 @@ def equal_steps(series: Series) -> Step | None:
     pages = [round(rise / PAGE_BYTES) for rise in rises[rises > 0]]
     unit = math.gcd(*pages) if pages else 0
     count = sum(pages) // unit if unit else 0
-    if unit < 16 or count < 3 or 2 * pages.count(unit) <= len(pages):
+    if unit < 16 or count < FEWEST_STEPS or 2 * pages.count(unit) <= len(pages):
         return None
     return Step(unit * PAGE_BYTES, _period(series, count))
 
@@ -137,57 +205,12 @@ def _period(series: Series, count: int) -> float:
     return series.seconds / count
 
 
-def _level_seconds(times: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    """For how long the series has stayed within what it had reached."""
-    record = np.maximum.accumulate(values)
-    risen = np.flatnonzero(np.diff(record) > 0)
-    since = times[risen[-1] + 1] if len(risen) else times[0]
-    return float(times[-1] - since)
-
-
-def _missed(values: NDArray[np.float64]) -> float:
-    """How far above a floor the lowest reading near it may be: the usual rise between two readings.
-
-    Only where it fell three times, and no more than a tenth of all movement: a leak in a few
-    large steps, or with a tooth or two, must not hide in it.
-    """
-    change, most = np.diff(values), float(np.ptp(values)) / 10
-    if np.count_nonzero(change < -most) < 3:
-        return 0.0
-    return min(float(np.median(change[change > 0])), most)
-
-
-def _swing(values: NDArray[np.float64]) -> float:
-    """The smaller of the largest rise and the largest fall."""
-    rise = (values - np.minimum.accumulate(values)).max()
-    fall = (np.maximum.accumulate(values) - values).max()
-    return float(min(rise, fall))
-
-
-def _gives_back(values: NDArray[np.float64]) -> bool:
-    """Whether more than a tenth of what rises comes down again."""
-    change = np.diff(values)
-    return bool(-change[change < 0].sum() > 0.1 * change[change > 0].sum())
-
-
-def _lower_points(
-    times: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The floors of a sawtooth: where it turns upwards again."""
-    change = np.diff(values)
-    turns = np.flatnonzero((change[:-1] < 0) & (change[1:] >= 0)) + 1
-    if len(turns) < 3:
-        turns = np.flatnonzero(np.minimum.accumulate(values[::-1])[::-1] == values)
-    return times[turns], values[turns]
-
-
-def _rate(
-    times: NDArray[np.float64], values: NDArray[np.float64], step: Step | None
-) -> tuple[float, tuple[float, float]]:
+def _rate(series: Series, step: Step | None) -> tuple[float, tuple[float, float]]:
     """The median slope of all pairs at least half a window apart, and the middle 95 % of them.
 
     Long pairs are blind to stairs and bursts, and their spread shows what is left of them.
     """
+    times, values = series.times, series.values
     if step is not None:
         rate = step.bytes / step.period_seconds
         # a step more or less is what a window that begins and ends anywhere may miss

@@ -1,0 +1,60 @@
+"""Pauses: has a growth stopped, or does it rest as it did before?
+
+Growth comes in events with pauses between them. If it goes on as it did, the pause that is still open
+is one more of the same kind. Only those pauses are of that kind that are at least half as long as the
+longest: what is shorter is inside a burst. Beyond that half they are taken for pauses without memory, the
+least regular that are usual; then the open one exceeds c times the longest of n with a chance of
+1/(1 + c) * 2/(2 + c) * ... * n/(n + c), for the longest of n exponential times is a sum of n of them, k times as
+fast the k-th, and an open pause c times as slow outlives each with a chance of k/(k + c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from memlab.model.series import Series
+
+# the rate at which a growth that goes on is taken for one that has ended
+STOPPED = 0.05
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """`count` closed pauses of the kind of the longest, `longest` and `open_` in seconds."""
+
+    count: int
+    longest: float
+    open_: float
+
+    @property
+    def surprise(self) -> float:
+        """The chance of so long an open pause, if the growth goes on as it did; 1 where nothing is known."""
+        if not self.count or self.longest <= 0:
+            return 1.0
+        beyond = max(0.0, 2 * self.open_ / self.longest - 1)
+        order = np.arange(1, self.count + 1)
+        return float(np.prod(order / (order + beyond)))
+
+    @property
+    def decided_after(self) -> float:
+        """How long the open pause must get to be a surprise, in seconds; endless where nothing is known."""
+        if not self.count or self.longest <= 0:
+            return float("inf")
+        length = max(self.open_, self.longest / 2)
+        while Pauses(self.count, self.longest, length).surprise > STOPPED:
+            length *= 1.1
+        return length
+
+
+def pauses(series: Series) -> Pauses:
+    """The pauses between the readings at which a series was higher than ever before."""
+    record = np.maximum.accumulate(series.values)
+    risen = series.times[1:][np.diff(record) > 0]
+    if not len(risen):
+        return Pauses(0, 0.0, series.seconds)
+    closed = np.diff(np.concatenate([series.times[:1], risen]))
+    longest = float(closed.max())
+    count = int(np.count_nonzero(closed >= longest / 2))
+    return Pauses(count, longest, float(series.times[-1] - risen[-1]))
