@@ -7,12 +7,14 @@ import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from memlab.diagnose import diagnose, step
-from memlab.model.diagnosis import Cost, Diagnosis
-from memlab.model.recording import Recording
+from memlab.diagnose.enough import is_enough, moments
+from memlab.model.diagnosis import Cost, Diagnosis, Need
+from memlab.model.recording import Header, Recording
+from memlab.model.sample import Sample
 from memlab.observe.family import Family
 from memlab.observe.files import RecordingWriter
 from memlab.observe.live import DEFAULT_INTERVAL, Window, watch, watch_family
-from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
+from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Pace, Sampler
 
 
 class CostMeter:
@@ -27,10 +29,43 @@ class CostMeter:
         return Cost(round(spent, 4), round(spent / max(lasted, 1e-3), 5), instants)
 
 
+class EarlyJudge:
+    """The judge of a watch that ends as soon as the evidence suffices; see `diagnose.enough`.
+
+    What judging costs is bound to a budget of its own: a moment is left out that comes too soon.
+    """
+
+    def __init__(
+        self, window: Window, header: Header, seconds: float, confidence: float, budget: float
+    ) -> None:
+        self._window, self._header, self._confidence = window, header, confidence
+        self._moments = moments(seconds) if confidence < 1 else []
+        self._asked = len(self._moments) + 1
+        self._pace = Pace(budget, least_seconds=0.0)
+        self._began: float | None = None
+
+    def __call__(self, looked: Sample | None, now: Sample) -> Need:
+        """STOP when it is enough; else what `diagnose.step` says."""
+        self._began = now.monotonic if self._began is None else self._began
+        passed = [m for m in self._moments if m <= now.monotonic - self._began]
+        if passed and now.has_mappings and self._pace.due(now.monotonic):
+            self._moments = self._moments[len(passed) :]
+            if self._suffices():
+                return Need.STOP
+        return step(looked, now)
+
+    def _suffices(self) -> bool:
+        cpu = time.thread_time()
+        said = diagnose(self._window.recording(self._header))
+        self._pace.done(time.monotonic(), time.thread_time() - cpu)
+        return is_enough(said, self._confidence, self._asked)
+
+
 def watch_and_diagnose(
     pid: int,
     seconds: float = 15.0,
     *,
+    confidence: float = 1.0,
     interval: float = DEFAULT_INTERVAL,
     budget: float = DEFAULT_BUDGET,
     stall: float = DEFAULT_STALL,
@@ -40,17 +75,25 @@ def watch_and_diagnose(
 ) -> tuple[Diagnosis, Recording]:
     """Watch a process for `seconds`, or until it ends or `stop` is set, and judge what was seen.
 
-    Read-only. With a `writer` each instant is kept as it comes. Where it is `interruptible`, Ctrl-C
-    ends the watch and no more. Raises Gone and Unsupported as `Sampler` does.
+    Read-only. With a `confidence` below 1 the watch ends as soon as a leak is as certain as that.
+    With a `writer` each instant is kept as it comes. Where it is `interruptible`, Ctrl-C ends the
+    watch and no more. Raises Gone and Unsupported as `Sampler` does.
     """
     cpu = time.thread_time()
     sampler = Sampler(pid, budget=budget, stall=stall)
     header = sampler.header(
-        {"seconds": seconds, "interval": interval, "budget": budget, "stall": stall}
+        {
+            "seconds": seconds,
+            "interval": interval,
+            "budget": budget,
+            "stall": stall,
+            "confidence": confidence,
+        }
     )
     window = Window()
+    judge = EarlyJudge(window, header, seconds, confidence, budget)
     with _ended_by_ctrl_c(interruptible):
-        for sample in watch(sampler, interval=interval, seconds=seconds, judge=step, stop=stop):
+        for sample in watch(sampler, interval=interval, seconds=seconds, judge=judge, stop=stop):
             window.add(sample)
             if writer is not None:
                 writer.add(sample)

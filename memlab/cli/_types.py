@@ -50,12 +50,23 @@ def _share(text: str) -> float:
     return share
 
 
+def _confidence(text: str) -> float:
+    try:
+        confidence = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        confidence = 0.0
+    if not 0.5 <= confidence <= 1:
+        raise ValueError(f"{text!r} is no confidence: write it like 0.99 or 99%, from 0.5 to 1")
+    return confidence
+
+
 size = _checked(parse_bytes)
 seconds = _checked(_positive_seconds)
 rate: Callable[[str], Rate] = _checked(parse_rate)
 pid = _checked(_pid)
 count = _checked(_count)
 share = _checked(_share)
+confidence = _checked(_confidence)
 
 
 def add_sampling(parser: argparse.ArgumentParser, default_seconds: float | None) -> None:

@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)"
     )
+    parser.add_argument(
+        "--confidence",
+        type=_types.confidence,
+        default=0.99,
+        help="end the watch early when a leak is as sure as this (default 0.99; 1: watch it all)",
+    )
     parser.add_argument("--children", action="store_true", help="its descendants too, each judged")
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
     parser.add_argument("--fail-on-leak", action="store_true", help="exit with 1 when it is a leak")
@@ -72,4 +78,5 @@ def _watch(args: argparse.Namespace) -> list[Diagnosis]:
     if args.children:
         family = watch_and_diagnose_family(pid, seconds, interruptible=True, **how)
         return [found for found, _ in family]
+    how["confidence"] = args.confidence
     return [watch_and_diagnose(pid, seconds, interruptible=True, **how)[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -89,7 +90,7 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
         reason=reason,
         findings=findings,
         not_seen=_not_seen(recording),
-        notes=(*recording.losses, *_notes(whole)),
+        notes=(*recording.losses, *_notes(whole, findings)),
         decide=decide,
         sources=recording.sources,
         cost=cost or _cost(recording),
@@ -238,18 +239,23 @@ def _finding(recording: Recording, judged: Judged) -> Finding:
         forecast=words.forecast,
         next=words.next,
         unit=account.unit,
+        levels=found.levels,
     )
 
 
-def _notes(recording: Recording) -> list[str]:
+def _notes(recording: Recording, findings: tuple[Finding, ...]) -> list[str]:
     """Whether the watch was cut short, or its looks were few."""
     notes = []
     asked = recording.header.asked.get("seconds")
     if asked is not None and len(recording) and recording.seconds < asked - _grain(recording):
+        early = findings and recording.header.asked.get("confidence", 1.0) < 1
         notes.append(
-            f"it was to be watched for {format_seconds(asked)}: after"
-            f" {format_seconds(recording.seconds)} the process ended, or the watch was ended"
+            f"it was to be watched for {format_seconds(asked)}: after {format_seconds(recording.seconds)}"
+            + (" the evidence sufficed," if early else "")
+            + " the process ended, or the watch was ended"
         )
+    if findings:
+        notes += _young(recording)
     lost = lost_after(recording)
     if lost is not None:
         notes.append(
@@ -265,6 +271,22 @@ def _notes(recording: Recording) -> list[str]:
             f" more would have cost over {budget:.2g} of a core (--budget)"
         )
     return notes
+
+
+def _young(recording: Recording) -> Iterator[str]:
+    """A program that has just begun is still setting up; how long that takes, only it knows."""
+    started, ticks = (
+        recording.header.target.get("start_time_ticks"),
+        recording.header.host.get("ticks_per_second"),
+    )
+    if started is None or not ticks:
+        return
+    age = recording.samples[0].monotonic - started / ticks
+    if 0 <= age < recording.seconds:
+        yield (
+            f"it had run for {format_seconds(age)} when the watch began: a warm-up looks the same until"
+            " it ends, so look again later"
+        )
 
 
 def _grain(recording: Recording) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
+from memlab.diagnose.enough import beginning
 from memlab.diagnose.judge import diagnose
 from memlab.model.diagnosis import Diagnosis
 from memlab.model.recording import Recording
@@ -19,10 +19,8 @@ def over_time(recording: Recording, every: float = 1.0) -> list[tuple[float, Dia
         raise ValueError(f"every {every} seconds: write a number above zero")
     if not recording.samples:
         return []
-    start = recording.samples[0].monotonic
     said = []
     for step in range(1, math.ceil(recording.seconds / every) + 1):
         until = min(step * every, recording.seconds)
-        seen = [sample for sample in recording.samples if sample.monotonic - start <= until]
-        said.append((until, diagnose(replace(recording, samples=tuple(seen)))))
+        said.append((until, diagnose(beginning(recording, until))))
     return said

@@ -62,7 +62,8 @@ class Finding:
 
     candidates: the patterns that the evidence fits; pattern: None where that is more than one,
     for what would tell them apart was not read. unit: bytes; where things are counted it is a word
-    for them, and all figures but `resident_bytes_per_second` are in it.
+    for them, and all figures but `resident_bytes_per_second` are in it. levels: on how many floors
+    that rise all the way it rests; noise does that with a chance of one over the factorial of it.
     """
 
     candidates: tuple[Pattern, ...]
@@ -77,6 +78,7 @@ class Finding:
     step: Step | None = None
     forecast: Forecast | None = None
     unit: str = "bytes"
+    levels: int = 0
 
     @property
     def pattern(self) -> Pattern | None:

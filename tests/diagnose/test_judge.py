@@ -173,6 +173,7 @@ def test_the_json_has_the_documented_shape():
     assert set(plain["findings"][0]) == {
         "pattern", "where", "unit", "basis", "bytes_per_second", "bytes_per_second_interval",
         "candidates", "resident_bytes_per_second", "step", "bytes", "evidence", "forecast", "next",
+        "levels",
     }  # fmt: skip
     assert plain["cost"]["cpu_seconds"] > 0
 
