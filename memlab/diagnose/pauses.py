@@ -48,13 +48,19 @@ class Pauses:
         return length
 
 
-def pauses(series: Series) -> Pauses:
-    """The pauses between the readings at which a series was higher than ever before."""
-    record = np.maximum.accumulate(series.values)
-    risen = series.times[1:][np.diff(record) > 0]
-    if not len(risen):
+def pauses(series: Series, quantum: float) -> Pauses:
+    """The pauses between the readings at which a series was a grain higher than ever before.
+
+    What creeps by less than that has not risen: an account moves so much on its own.
+    """
+    risen, reached = [], float(series.values[0])
+    for time, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
+        if value - reached >= quantum:
+            risen.append(time)
+            reached = value
+    if not risen:
         return Pauses(0, 0.0, series.seconds)
-    closed = np.diff(np.concatenate([series.times[:1], risen]))
+    closed = np.diff([float(series.times[0]), *risen])
     longest = float(closed.max())
     count = int(np.count_nonzero(closed >= longest / 2))
-    return Pauses(count, longest, float(series.times[-1] - risen[-1]))
+    return Pauses(count, longest, float(series.times[-1]) - risen[-1])

@@ -80,7 +80,7 @@ def trend(series: Series, quantum: float) -> Trend:
         return Trend(Shape.UNCLEAR)
     if float(np.ptp(series.values)) < quantum:
         return Trend(Shape.FLAT, series.growth, level_seconds=series.seconds)
-    rest = pauses(series)
+    rest = pauses(series, quantum)
     return _in_steps(series, rest) or _by_floors(series, quantum, rest)
 
 
