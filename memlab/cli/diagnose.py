@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.99,
         help="end the watch early when a leak is as sure as this (default 0.99; 1: watch it all)",
     )
+    parser.add_argument(
+        "--control",
+        metavar="RECORDING",
+        help="of the same program without what is suspected: what grows there as fast is no finding",
+    )
     parser.add_argument("--children", action="store_true", help="its descendants too, each judged")
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
     parser.add_argument("--fail-on-leak", action="store_true", help="exit with 1 when it is a leak")
@@ -48,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from memlab.present.text import diagnosis_text
     from memlab.units import format_seconds
 
+    control = open_recording(args.control) if args.control else None
     if args.target.isdigit():
         if sys.stderr.isatty() and not args.json:
             print(
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.children:
         raise Refused("a recording is of one process", "leave --children out")
     else:
-        found = [diagnose(open_recording(args.target))]
+        found = [diagnose(open_recording(args.target), control=control)]
     if args.json:
         plain = [one.to_json() for one in found]
         print(json.dumps(plain if args.children else plain[0], indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
     first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
     yield (
         f"{account.where}: {first} to {last} in "
-        f"{format_seconds(account.series.seconds)} ({account.source}), rising in every fifth of the window"
+        f"{format_seconds(account.series.seconds)} ({account.source}), on {found.levels} floors that rise"
+        f" all the way: noise does that once in {math.factorial(found.levels):,} times"
     )
     if found.step is not None:
         yield (

@@ -11,6 +11,8 @@ import numpy as np
 
 from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts, lost_after
+from memlab.diagnose.attribution import attribution, unexplained
+from memlab.diagnose.beside import beside
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
@@ -71,17 +73,27 @@ def step(looked: Sample | None, now: Sample) -> Need:
     return Need.LOOK if moved else Need.GO_ON
 
 
-def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
+def diagnose(
+    recording: Recording, cost: Cost | None = None, *, control: Recording | None = None
+) -> Diagnosis:
     """Judge a recording. Total: an empty or short one is `undecided`, with what would decide.
 
     `cost` is what the watching cost, where the caller measured it; else it is what the
-    samples say that their reading cost.
+    samples say that their reading cost. `control` is another watch of the same program, without what
+    is suspected: what grows there as fast is no finding (`beside`).
     """
+    found = _diagnose(recording, cost)
+    return found if control is None else beside(found, _diagnose(control, None))
+
+
+def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
     whole, recording = recording, recording.since_exec()
     judged = _judged(recording)
     verdict, why, reason, decide = _verdict(recording, judged)
     leaking = sorted((j for j in judged if j.leaks), key=lambda j: j.rank, reverse=True)
     findings = tuple(_finding(recording, j) for j in leaking) if verdict is Verdict.LEAK else ()
+    split = attribution(recording, findings)
+    left = unexplained(split, findings)
     return Diagnosis(
         target=dict(recording.header.target),
         observed_seconds=round(recording.seconds, 3),
@@ -90,8 +102,9 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
         reason=reason,
         findings=findings,
         not_seen=_not_seen(recording),
-        notes=(*recording.losses, *_notes(whole, findings)),
+        notes=(*recording.losses, *_notes(whole, findings), *([left] if left else [])),
         decide=decide,
+        attribution=split,
         sources=recording.sources,
         cost=cost or _cost(recording),
     )
