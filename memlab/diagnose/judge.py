@@ -10,6 +10,7 @@ import numpy as np
 
 from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts, lost_after
+from memlab.diagnose.between import across, born, once_more
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
@@ -90,7 +91,7 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
         findings=findings,
         not_seen=_not_seen(recording),
         notes=(*recording.losses, *_notes(whole)),
-        decide=decide,
+        decide=decide and (once_more(recording) or decide),
         sources=recording.sources,
         cost=cost or _cost(recording),
     )
@@ -98,7 +99,11 @@ def diagnose(recording: Recording, cost: Cost | None = None) -> Diagnosis:
 
 def _judged(recording: Recording) -> list[Judged]:
     """All accounts with their trends, without those whose growth another one explains."""
-    judged = [Judged(account, _trend(account)) for account in accounts(recording)]
+    start = born(recording)
+    judged = [
+        Judged(account, across(account, start) or _trend(account))
+        for account in accounts(recording)
+    ]
     leaking = [j.account for j in judged if j.leaks]
     return [j for j in judged if not (j.leaks and explained(recording, j.account, leaking))]
 
