@@ -28,6 +28,8 @@ def wrote(header: Header) -> bool:
 
 def with_facts(header: Header, samples: Sequence[Sample]) -> Header:
     """The header with what its first instant says of the limits; what the header says itself stays."""
+    comm = os.fsdecode(os.fsencode(str(header.target.get("comm", ""))))
+    header = replace(header, target={**header.target, "comm": comm})
     if not samples:
         return header
     read = facts.read(Host(samples[0].texts), header.pid)
