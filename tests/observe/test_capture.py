@@ -183,9 +183,12 @@ def test_an_ordinary_user_sees_what_it_may_and_names_the_rest(leaker):
 
 
 def test_a_process_that_ends_is_recorded_up_to_its_end(tmp_path):
-    with child("kept = bytearray(5 << 20)") as running, capturing(
-        "dash", "--seconds", "50", *GENEROUS, "--out", "it", running.pid, cwd=tmp_path
-    ) as run:
+    with (
+        child("kept = bytearray(5 << 20)") as running,
+        capturing(
+            "dash", "--seconds", "50", *GENEROUS, "--out", "it", running.pid, cwd=tmp_path
+        ) as run,
+    ):
         under_way(tmp_path / "it", 3)
         running.kill()
         said, complaint = run.communicate(timeout=30)
