@@ -123,9 +123,10 @@ def _next(recording: Recording, pattern: Pattern | None) -> str:
 
 def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
     first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
+    rising = found.told or "rising in every fifth of the window"
     yield (
         f"{account.where}: {first} to {last} in "
-        f"{format_seconds(account.series.seconds)} ({account.source}), {found.told or 'rising in every fifth of the window'}"
+        f"{format_seconds(account.series.seconds)} ({account.source}), {rising}"
     )
     if found.step is not None:
         yield (

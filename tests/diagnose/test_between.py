@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memlab.diagnose import diagnose
-from memlab.diagnose.between import MOST_CHANCE, across, pieces
+from memlab.diagnose.between import MOST_CHANCE, across_gap, pieces
 from memlab.diagnose.trend import Shape
 from memlab.model.diagnosis import Verdict, Why
 from memlab.model.recording import Recording
@@ -37,18 +37,18 @@ def noisy(amount, swing, seed):
 
 
 def test_without_a_gap_it_has_no_say():
-    assert across(series((0, lambda t: t * MIB)), QUANTUM) is None
+    assert across_gap(series((0, lambda t: t * MIB)), QUANTUM) is None
     sparse = Series("made", np.arange(0, 60, 15.0), np.arange(4.0) * MIB, "bytes", "made")
-    assert across(sparse, QUANTUM) is None
+    assert across_gap(sparse, QUANTUM) is None
     assert len(pieces(Series("made", np.array([]), np.array([]), "bytes", "made"))) == 1
 
 
 def test_what_did_not_move_is_left_to_the_trend():
-    assert across(series((0, level(MIB)), (HOUR, level(MIB + KIB))), QUANTUM) is None
+    assert across_gap(series((0, level(MIB)), (HOUR, level(MIB + KIB))), QUANTUM) is None
 
 
 def test_more_after_the_gap_is_unclear_as_long_as_it_may_have_settled():
-    found = across(series((0, level(100 * MIB)), (HOUR, level(150 * MIB))), QUANTUM)
+    found = across_gap(series((0, level(100 * MIB)), (HOUR, level(150 * MIB))), QUANTUM)
     assert found.shape is Shape.UNCLEAR
     assert found.growth == 50 * MIB
     low, high = found.interval
@@ -57,22 +57,24 @@ def test_more_after_the_gap_is_unclear_as_long_as_it_may_have_settled():
 
 def test_what_rises_within_the_last_look_goes_on():
     leak = 64 * KIB
-    found = across(series((0, lambda t: leak * t), (HOUR, lambda t: leak * (HOUR + t))), QUANTUM)
+    found = across_gap(
+        series((0, lambda t: leak * t), (HOUR, lambda t: leak * (HOUR + t))), QUANTUM
+    )
     assert found.shape is Shape.RISING
     assert found.interval[0] <= leak <= found.interval[1]
     assert "since" in found.told
 
 
 def test_what_grew_and_has_visibly_stopped_has_settled():
-    found = across(series((0, level(0)), (60, level(600 * MIB))), QUANTUM)
+    found = across_gap(series((0, level(0)), (60, level(600 * MIB))), QUANTUM)
     assert found.shape is Shape.STOPPED
 
 
 def test_three_looks_tell_a_leak_from_settling_in():
     steady = [(n * HOUR, level((100 + 20 * n) * MIB)) for n in range(3)]
     settling = [(n * HOUR, level((100 + 40 * (1 - 0.3**n)) * MIB)) for n in range(3)]
-    assert across(series(*steady), QUANTUM).shape is Shape.RISING
-    assert across(series(*settling), QUANTUM).shape is Shape.UNCLEAR
+    assert across_gap(series(*steady), QUANTUM).shape is Shape.RISING
+    assert across_gap(series(*settling), QUANTUM).shape is Shape.UNCLEAR
 
 
 def test_faster_than_from_the_start_on_is_no_settling_in():
@@ -80,9 +82,9 @@ def test_faster_than_from_the_start_on_is_no_settling_in():
     at = 2 * HOUR
     fast = series((HOUR, level(10 * MIB)), (at, level(60 * MIB)))
     slow = series((HOUR, level(50 * MIB)), (at, level(60 * MIB)))
-    assert across(fast, QUANTUM, born=0.0).shape is Shape.RISING
-    assert across(slow, QUANTUM, born=0.0).shape is Shape.UNCLEAR
-    assert across(fast, QUANTUM, born=HOUR - 60).shape is Shape.UNCLEAR, "it had just begun"
+    assert across_gap(fast, QUANTUM, born=0.0).shape is Shape.RISING
+    assert across_gap(slow, QUANTUM, born=0.0).shape is Shape.UNCLEAR
+    assert across_gap(fast, QUANTUM, born=HOUR - 60).shape is Shape.UNCLEAR, "it had just begun"
 
 
 @pytest.mark.parametrize(
@@ -93,27 +95,29 @@ def test_no_settling_that_slows_down_is_called_a_leak(shape):
     scale = 500 * MIB / shape(3 * HOUR)
     for first, second in ((60, HOUR), (HOUR, 2 * HOUR), (600, 3 * HOUR)):
         looks = [(at, lambda t, at=at: scale * shape(at)) for at in (first, second)]
-        found = across(series(*looks), QUANTUM, born=0.0)
+        found = across_gap(series(*looks), QUANTUM, born=0.0)
         assert found is None or found.shape in (Shape.UNCLEAR, Shape.STOPPED)
 
 
 def test_what_swings_within_a_look_may_swing_between_two():
     swings = lambda base: lambda t: (base + 40 * (t % 5)) * MIB  # noqa: E731
-    found = across(series((0, swings(100)), (HOUR, swings(105))), QUANTUM, born=-10.0)
+    found = across_gap(series((0, swings(100)), (HOUR, swings(105))), QUANTUM, born=-10.0)
     assert found.shape is not Shape.RISING
-    same = across(series((0, swings(100)), (HOUR, swings(100))), QUANTUM, born=-10.0)
+    same = across_gap(series((0, swings(100)), (HOUR, swings(100))), QUANTUM, born=-10.0)
     assert same.shape is Shape.CYCLIC and same.hidden >= 40 * MIB
 
 
 def test_less_after_the_gap_is_falling():
-    assert across(series((0, level(9 * MIB)), (HOUR, level(MIB))), QUANTUM).shape is Shape.FALLING
+    assert (
+        across_gap(series((0, level(9 * MIB)), (HOUR, level(MIB))), QUANTUM).shape is Shape.FALLING
+    )
 
 
 def test_single_readings_are_too_few():
     single = Series(
         "made", np.array([HOUR, 2 * HOUR]), np.array([1.0, 99.0]) * MIB, "bytes", "made"
     )
-    assert across(single, QUANTUM, born=0.0).shape is Shape.UNCLEAR
+    assert across_gap(single, QUANTUM, born=0.0).shape is Shape.UNCLEAR
 
 
 def test_noise_passes_for_growth_no_more_often_than_is_said():
@@ -123,7 +127,7 @@ def test_noise_passes_for_growth_no_more_often_than_is_said():
     for seed in range(rounds):
         drawn = noisy(0, 4 * QUANTUM, seed)
         looks = [(at, drawn) for at in (HOUR, 2 * HOUR)]
-        found = across(series(*looks, seconds=2, every=0.5), QUANTUM, born=-1e12)
+        found = across_gap(series(*looks, seconds=2, every=0.5), QUANTUM, born=-1e12)
         wrong += found is not None and found.shape is Shape.RISING
     # three times the standard error of a count at the rate that is allowed
     assert wrong <= rounds * MOST_CHANCE + 3 * (rounds * MOST_CHANCE) ** 0.5
