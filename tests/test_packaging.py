@@ -97,7 +97,9 @@ def test_the_wheel_holds_the_leakers_and_the_course(wheel: Path) -> None:
         for name in shipped
         if (ROOT / name).is_file()
     }
-    assert {name for name in names if ".dist-info/" not in name} == wanted
+    scripts = {name for name in names if ".data/scripts/" in name}
+    assert {Path(name).name for name in scripts} == {"memlab-capture"}
+    assert {name for name in names - scripts if ".dist-info/" not in name} == wanted
     assert {"memlab/_data/leakers/manifest.toml", "memlab/py.typed"} <= names
 
 
@@ -117,6 +119,7 @@ def test_the_commands_work_without_the_checkout(installed: Path, tmp_path: Path)
     assert f"memlab {__version__}" in run(memlab, "--version", cwd=tmp_path, **home)
     assert "heap" in run(memlab, "leakers", cwd=tmp_path, **home)
     assert "own /proc" in run(memlab, "doctor", cwd=tmp_path, **home)
+    assert "read-only" in run(installed / "memlab-capture", "--help", cwd=tmp_path, **home)
 
 
 def test_a_leaker_is_found_built_and_run(installed: Path, tmp_path: Path) -> None:

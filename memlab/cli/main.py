@@ -26,6 +26,7 @@ COMMANDS = (
     "sweep",
     "diagnose",
     "record",
+    "redact",
     "mimic",
     "pidstat",
     "pmap",

@@ -16,6 +16,7 @@ from memlab.cli import _types
 
 if TYPE_CHECKING:
     from memlab.model.sample import Sample
+    from memlab.observe.redact import Redactor
     from memlab.observe.sampler import Sampler
 
 
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--children",
         action="store_true",
         help="its descendants too, each in a file of its own (FILE-PID.tar.gz)",
+    )
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="numbers instead of names of paths, files, programs and users, as `memlab redact` makes them",
     )
     _types.add_sampling(parser, None)
     parser.add_argument(
@@ -71,15 +77,18 @@ class _Files:
     """A recording for each process, the first one under the name that was asked for."""
 
     def __init__(self, path: str, args: argparse.Namespace) -> None:
+        from memlab.observe.redact import Redactor
+
         self._path, self._args = path, args
         self._open: dict[int, _File] = {}
+        self._redactor = Redactor() if args.redact else None
 
     def add(self, sampler: Sampler, sample: Sample) -> None:
         if sampler.pid not in self._open:
             path = self._path
             if self._open:
                 path = f"{path.removesuffix('.tar.gz')}-{sampler.pid}.tar.gz"
-            self._open[sampler.pid] = _File(path, sampler, self._args)
+            self._open[sampler.pid] = _File(path, sampler, self._args, self._redactor)
         self._open[sampler.pid].add(sample)
 
     @property
@@ -95,18 +104,23 @@ class _Files:
 class _File:
     """One recording, and what to say of it in the end."""
 
-    def __init__(self, path: str, sampler: Sampler, args: argparse.Namespace) -> None:
+    def __init__(
+        self, path: str, sampler: Sampler, args: argparse.Namespace, redactor: Redactor | None
+    ) -> None:
         from memlab.observe.files import RecordingWriter
 
         names = ("seconds", "interval", "budget", "stall")
         asked = {name: getattr(args, name) for name in names}
         self._path, self._sampler, self._args = path, sampler, args
-        self._writer = RecordingWriter(path, sampler.header(asked), cap_bytes=args.max_size)
+        self._redactor, header = redactor, sampler.header(asked)
+        if redactor is not None:
+            header = redactor.header(header)
+        self._writer = RecordingWriter(path, header, cap_bytes=args.max_size)
         self._first = self._last = 0.0
         self.count = self._looks = 0
 
     def add(self, sample: Sample) -> None:
-        self._writer.add(sample)
+        self._writer.add(sample if self._redactor is None else self._redactor.sample(sample))
         self._last = sample.monotonic
         if not self.count:
             self._first = self._last

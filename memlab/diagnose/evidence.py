@@ -124,10 +124,13 @@ def _next(recording: Recording, pattern: Pattern | None) -> str:
 
 def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
     first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
+    rising = found.told or (
+        f"on {found.levels} floors that rise all the way: noise does that once in"
+        f" {math.factorial(found.levels):,} times"
+    )
     yield (
         f"{account.where}: {first} to {last} in "
-        f"{format_seconds(account.series.seconds)} ({account.source}), on {found.levels} floors that rise"
-        f" all the way: noise does that once in {math.factorial(found.levels):,} times"
+        f"{format_seconds(account.series.seconds)} ({account.source}), {rising}"
     )
     if found.step is not None:
         yield (

@@ -13,6 +13,7 @@ from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts, lost_after
 from memlab.diagnose.attribution import attribution, unexplained
 from memlab.diagnose.beside import beside
+from memlab.diagnose.between import across, born, once_more
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
@@ -103,7 +104,7 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
         findings=findings,
         not_seen=_not_seen(recording),
         notes=(*recording.losses, *_notes(whole, findings), *([left] if left else [])),
-        decide=decide,
+        decide=decide and (once_more(recording) or decide),
         attribution=split,
         sources=recording.sources,
         cost=cost or _cost(recording),
@@ -112,7 +113,11 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
 
 def _judged(recording: Recording) -> list[Judged]:
     """All accounts with their trends, without those whose growth another one explains."""
-    judged = [Judged(account, _trend(account)) for account in accounts(recording)]
+    start = born(recording)
+    judged = [
+        Judged(account, across(account, start) or _trend(account))
+        for account in accounts(recording)
+    ]
     leaking = [j.account for j in judged if j.leaks]
     return [j for j in judged if not (j.leaks and explained(recording, j.account, leaking))]
 

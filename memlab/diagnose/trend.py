@@ -51,7 +51,8 @@ class Trend:
     `growth` is last minus first (bytes or counts), `rate` and `interval` are per second;
     `level_seconds` is for how long it has not risen any more, `hidden` how much growth in the
     window the ups and downs of a cyclic one may hide; `levels` on how many floors the verdict that
-    it rises rests, `decided_after` how long its last pause must last to be its end.
+    it rises rests, `decided_after` how long its last pause must last to be its end; `told` how a
+    gap in time was judged (between.py).
     """
 
     shape: Shape
@@ -63,6 +64,7 @@ class Trend:
     hidden: float = 0.0
     levels: int = 0
     decided_after: float = 0.0
+    told: str = ""
 
     @property
     def chance(self) -> float:

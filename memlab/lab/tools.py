@@ -63,6 +63,8 @@ TOOLS = (
     Tool("gdb", ("gdb",), "gdb", "stacks of a live process; heaptrack attaches with it"),
     Tool("heaptrack", ("heaptrack",), "heaptrack", "which C call leaks on the heap"),
     Tool("perf", ("perf",), "linux-perf", "who touches memory first"),
+    Tool("busybox", ("busybox",), "busybox", "memlab-capture in the shell of small containers"),
+    Tool("shellcheck", ("shellcheck",), "shellcheck", "what a change to memlab-capture breaks"),
     Tool(
         "browser",
         ("chromium", "chromium-browser", "google-chrome", "firefox", "firefox-esr"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from memlab.errors import Denied, Gone, Malformed, Unsupported
 from memlab.model.recording import FORMAT, Header, Recording
 from memlab.model.sample import Sample
+from memlab.observe import capture
 from memlab.observe.members import INDEX, Losses, MemberWriter, read_entries
 from memlab.procfs.host import InstantTexts
 
@@ -101,12 +103,10 @@ def open_recording(path: str | os.PathLike[str]) -> Recording:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """The entries of an unpacked recording; its files may be gzipped one by one."""
+    """The entries of an unpacked recording; what `memlab-capture` keeps for itself has a hidden name."""
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name, content = file.relative_to(folder).as_posix(), file.read_bytes()
-        if name.endswith(".gz") and content[:2] == b"\x1f\x8b":
-            name, content = name.removesuffix(".gz"), gzip.decompress(content)
-        yield name, content
+        if not file.name.startswith("."):
+            yield file.relative_to(folder).as_posix(), file.read_bytes()
 
 
 def _assemble(place: Path, entries: Iterable[tuple[str, bytes]]) -> tuple[Header, list[Sample]]:
@@ -122,8 +122,14 @@ def _assemble(place: Path, entries: Iterable[tuple[str, bytes]]) -> tuple[Header
             raise Malformed(str(place), 0, name, "is no recording: it holds")
     if header is None:
         raise Malformed(str(place), 0, "", "is no recording: it has no header.json")
-    whole = sorted(index for index, files in instants.items() if "/instant.json" in files)
-    return header, [_sample(place, header, index, instants[index]) for index in whole]
+    # whoever was killed while writing its last line has not ended it
+    whole = sorted(
+        index
+        for index, files in instants.items()
+        if files.get("/instant.json", b"").endswith(b"\n")
+    )
+    samples = [_sample(place, header, index, instants[index]) for index in whole]
+    return (capture.with_facts(header, samples) if capture.wrote(header) else header), samples
 
 
 def _header(place: Path, content: bytes) -> Header:
@@ -153,7 +159,9 @@ def _sample(place: Path, header: Header, index: int, files: dict[str, bytes]) ->
         raise Malformed(
             str(place), 0, f"{index:09d}/instant.json", "has an instant without times:"
         ) from None
-    texts = InstantTexts.from_jsonl(files, calls)
+    texts = InstantTexts.from_jsonl(_unpacked(place, files), calls)
+    if capture.wrote(header):
+        texts = capture.with_real_names(texts)
     return Sample(
         index=index,
         pid=header.pid,
@@ -161,6 +169,19 @@ def _sample(place: Path, header: Header, index: int, files: dict[str, bytes]) ->
         events=tuple(_parse(place, "events.jsonl", line) for line in events),
         **times,
     )
+
+
+def _unpacked(place: Path, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of an instant, which may be gzipped one by one."""
+    plain = {}
+    for name, content in files.items():
+        if name.endswith(".gz") and content[:2] == b"\x1f\x8b":
+            try:
+                name, content = name.removesuffix(".gz"), gzip.decompress(content)
+            except (EOFError, OSError, zlib.error):
+                raise Malformed(str(place), 0, name, "has a damaged file in it:") from None
+        plain[name] = content
+    return plain
 
 
 def _json(value: object) -> bytes:
