@@ -27,6 +27,7 @@ COMMANDS = (
     "diagnose",
     "record",
     "mimic",
+    "scorecard",
     "pidstat",
     "pmap",
     "top",

@@ -20,6 +20,11 @@ def notebooks_folder() -> Path:
     return _shipped("notebooks", "00_start_here.ipynb")
 
 
+def docs_folder() -> Path | None:
+    """The documents of the checkout that memlab runs from, None where it was installed."""
+    return _PACKAGE.parent / "docs" if in_checkout() else None
+
+
 def in_checkout() -> bool:
     """Whether memlab runs from its repository, where notebooks are opened in place."""
     return (_PACKAGE.parent / "pyproject.toml").is_file() and not (_PACKAGE / "_data").is_dir()
