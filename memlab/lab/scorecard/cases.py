@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from memlab.lab.registry import Leaker, leakers
@@ -19,6 +20,7 @@ from memlab.units import KIB, MIB, parse_rate
 LEAK, CONTROL, LOOK_ALIKE = KINDS = ("leak", "control", "look-alike")
 START_SECONDS = 8.0  # room for the start of leaker and observer when many start at once
 FEWEST_BURSTS = 3
+LONGEST_SILENCE = 1 / 3  # of the window: what has not leaked for longer at its end is apart
 # Fewer units in the window are a program that does something now and then, to any observer.
 FEWEST_UNITS = 6
 STILL_GROWING = 0.2  # the share of look-alikes that go on growing after the window
@@ -32,6 +34,10 @@ _LADDERS: dict[str, tuple[str, ...]] = {
     "thread-stack": ("0.2/s", "0.5/s", "2/s", "4/s"),
     "thread-stack-running": ("0.2/s", "0.5/s", "2/s", "4/s"),
     "address-space": ("4MiB/s", "16MiB/s", "64MiB/s", "256MiB/s"),
+    "heap-fragments": (
+        "32KiB/s",
+        "128KiB/s",
+    ),  # each hole is larger: 236 of them, and none fits any more
     "fd-pipes": _FEW,  # 1,024 descriptors (RLIMIT_NOFILE) must last a minute
     "fd-sockets": _FEW,
     "fd-files": _FEW,
@@ -171,7 +177,7 @@ def _leak(
     seconds: float,
     chance: random.Random,
 ) -> Case:
-    lead = chance.choice((0.0, 0.0, 3.0, 8.0))
+    lead = chance.choice((0.0, 0.0, 2.0, 5.0))
     jitter = chance.choice((0.0, 0.3, 0.8))
     period = _period(profile, seconds, chance)
     seed = chance.randrange(1, 1 << 30)
@@ -180,9 +186,9 @@ def _leak(
     asked, chunk = parse_rate(rate), _chunk(leaker, rate)
     shape = Shape(asked.events(chunk or 1), profile, period, jitter, seed)
     grown = int(shape.kept(lead + seconds)) - int(shape.kept(lead))
-    if grown < FEWEST_UNITS:
-        faster, plain = _next(leaker, rate), profile == "linear"
-        return _leak(leaker, lang, kind, faster if plain else rate, "linear", seconds, chance)
+    faster = _faster(leaker, rate) if profile == "linear" else rate
+    if grown < FEWEST_UNITS and faster is not None:
+        return _leak(leaker, lang, kind, faster, "linear", seconds, chance)
     options: dict[str, Any] = {"rate": rate, "seed": seed}
     if chunk != leaker.chunk_bytes:
         options["chunk"] = f"{chunk // KIB}KiB"
@@ -214,10 +220,10 @@ def _chunk(leaker: Leaker, rate: str) -> int:
     return leaker.chunk_bytes
 
 
-def _next(leaker: Leaker, rate: str) -> str:
-    """The next rung of the ladder."""
+def _faster(leaker: Leaker, rate: str) -> str | None:
+    """The next rung of the ladder; None on the last, which has to do in a very short window."""
     ladder = _LADDERS.get(leaker.name, _BYTES)
-    return ladder[ladder.index(rate) + 1]
+    return next(iter(ladder[ladder.index(rate) + 1 :]), None)
 
 
 def _period(profile: str, seconds: float, chance: random.Random) -> float:
@@ -228,16 +234,25 @@ def _period(profile: str, seconds: float, chance: random.Random) -> float:
 
 
 def _seed_with_bursts(seed: int, period: float, lead: float, seconds: float) -> int:
-    """The first seed from this one on whose bursts are seen: one burst alone is a step, whatever it is."""
-    while True:
-        seen = 0
-        for burst in bursts(seed):
-            if burst * period >= lead + seconds * 0.95:
-                break
-            seen += burst * period > lead + START_SECONDS / 4
-        if seen >= FEWEST_BURSTS:
-            return seed
+    """The first seed from this one on whose bursts are seen as bursts.
+
+    Few, or none for long, are a step to any observer, whatever the program does later.
+    """
+    while not _seen_as_bursts(seed, period, lead, seconds):
         seed += 1
+    return seed
+
+
+def _seen_as_bursts(seed: int, period: float, lead: float, seconds: float) -> bool:
+    seen = []
+    for burst in bursts(seed):
+        after = burst * period - lead
+        if after >= seconds:
+            break
+        if after > 0:
+            seen.append(after)
+    gaps = [later - one for one, later in pairwise([0.0, *seen, seconds])]
+    return len(seen) >= FEWEST_BURSTS and max(gaps) <= LONGEST_SILENCE * 0.9 * seconds
 
 
 def _cap(leaker: Leaker, chunk: int, shape: Shape, until: float) -> int | str:
@@ -248,7 +263,7 @@ def _cap(leaker: Leaker, chunk: int, shape: Shape, until: float) -> int | str:
 
 def _look_alike(leaker: Leaker, lang: str, seconds: float, chance: random.Random) -> Case:
     """A look-alike that grows for so long: until some time within the window, or beyond it."""
-    lead = chance.choice((0.0, 0.0, 3.0))
+    lead = chance.choice((0.0, 0.0, 2.0))
     growing = chance.random() < STILL_GROWING
     ends = round(
         chance.uniform(1.5 * seconds, 3 * seconds)

@@ -25,10 +25,11 @@ from memlab.lab.scorecard.cases import Case, need_bytes
 from memlab.procfs import meminfo
 from memlab.procfs.host import Host
 
-# A leaker sleeps between its events and an observer between its ticks: a case takes 2-4 % of a core
-# once it runs. Starting one takes most of a second of a core, so starts are spread.
+# A leaker sleeps between its events and an observer between its ticks: both take 2-4 % of a core once
+# they run, so that many fit on one. Starting them takes 2 s of a core: twelve starts at once on
+# two cores began up to 28 s late. So no more are being started than there are cores, and one that waits.
 PER_CORE = 6
-SPREAD_SECONDS = 0.5
+BEGIN_SECONDS = 60.0
 TRIES, TRY_AGAIN_SECONDS = 5, 10.0
 MOST_POINTS = 300
 
@@ -68,14 +69,15 @@ def _memory_for_all() -> int:
 
 @dataclass
 class _Gate:
-    """Lets cases in as memory and the pace of starts allow."""
+    """Lets cases in as memory allows, and so many start at a time."""
 
     room: int
     closed: bool = False
 
     def __post_init__(self) -> None:
-        self._whole, self._last = self.room, 0.0
+        self._whole = self.room
         self._changed = threading.Condition()
+        self.starts = threading.Semaphore((os.cpu_count() or 1) + 1)
 
     @contextmanager
     def pass_through(self, need: int) -> Iterator[None]:
@@ -85,9 +87,6 @@ class _Gate:
             while self.room < need:
                 self._changed.wait()
             self.room -= need
-            wait = self._last + SPREAD_SECONDS - time.monotonic()
-            self._last = max(time.monotonic(), self._last + SPREAD_SECONDS)
-        time.sleep(max(0.0, wait))
         try:
             yield
         finally:
@@ -103,7 +102,7 @@ def _run(case: Case, folder: Path, gate: _Gate) -> dict[str, Any]:
             with gate.pass_through(need_bytes(case)):
                 if gate.closed:
                     return {"failed": "interrupted"}
-                return _watched(case, recording_path(folder, case))
+                return _watched(case, recording_path(folder, case), gate)
         except Refused as error:
             failed = str(error)
             if attempt < TRIES - 1 and "keep this machine safe" in failed:
@@ -115,19 +114,38 @@ def _run(case: Case, folder: Path, gate: _Gate) -> dict[str, Any]:
     return {"failed": failed}
 
 
-def _watched(case: Case, path: Path) -> dict[str, Any]:
+def _watched(case: Case, path: Path, gate: _Gate) -> dict[str, Any]:
     path.unlink(missing_ok=True)  # of a run that was killed
     seconds = f"{case.seconds:g}"
-    with start(case.name, case.lang, control=case.kind == "control", **case.options) as run:
+    with gate.starts:
+        run = start(
+            case.name, case.lang, control=case.kind == "control", paused=True, **case.options
+        )
+    with run:
         pid = str(run.pid)
-        time.sleep(case.lead)
-        observer = _command("record", pid, "--seconds", seconds, "--output", str(path))
-        asked = ("diagnose", pid, "--seconds", seconds, "--json")
-        live = _command(*asked) if case.live else None
+        with gate.starts:
+            if case.lead:  # the observer comes late
+                run.resume()
+                time.sleep(case.lead)
+            observer = _command("record", pid, "--seconds", seconds, "--output", str(path))
+            asked = ("diagnose", pid, "--seconds", seconds, "--json")
+            live = _command(*asked) if case.live else None
+            _wait_for(path, observer)
+            if not case.lead:  # the observer sees it from its first event on
+                run.resume()
         told, cpu = _ended(observer)
         said = None if live is None else _ended(live)[0]
         truth = _truth(run)
     return {**truth, "command_cpu_seconds": cpu, "told": told, "live": _verdict_of(said)}
+
+
+def _wait_for(path: Path, observer: subprocess.Popen[str]) -> None:
+    """Until the observer has begun: its file is there, or it has refused."""
+    deadline = time.monotonic() + BEGIN_SECONDS
+    while not path.exists() and time.monotonic() < deadline:
+        if os.waitid(os.P_PID, observer.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.02)
 
 
 def _command(*words: str) -> subprocess.Popen[str]:

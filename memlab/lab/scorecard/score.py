@@ -9,7 +9,7 @@ from typing import Any
 
 from memlab.lab.registry import leakers
 from memlab.lab.scorecard.cases import LEAK as LEAK_KIND
-from memlab.lab.scorecard.cases import LOOK_ALIKE, Case
+from memlab.lab.scorecard.cases import LONGEST_SILENCE, LOOK_ALIKE, Case
 from memlab.lab.scorecard.judged import LEAK, NOT_A_LEAK, UNDECIDED
 from memlab.lab.scorecard.metrics import Share
 from memlab.units import MIB
@@ -38,7 +38,9 @@ class Result:
         if self.case.kind == LEAK_KIND:
             if self.leaked == 0:
                 return "leaked nothing in the window"
-            if self.truth["held"]:
+            if self._silent_in_the_end:
+                return "silent for the last third"
+            if self._held_in_window:
                 return "stopped leaking in the window"
         return "still growing" if self.case.still_growing else ""
 
@@ -51,6 +53,24 @@ class Result:
     def _ended_early(self) -> bool:
         """A job that ends is watched to its end, and no longer."""
         return self.case.name == "batch" and self.said is not None
+
+    @property
+    def _silent_in_the_end(self) -> bool:
+        """Whether it has leaked nothing for so long that nobody can tell whether it goes on."""
+        assert self.said is not None
+        watch, lines = self.said["watch"], self.truth["ledger"]
+        until = watch["began"] + watch["seconds"]
+        since = until - LONGEST_SILENCE * watch["seconds"]
+        before = [units for time, units, _ in lines if time <= since]
+        within = [units for time, units, _ in lines if since < time <= until]
+        return max(within, default=0) <= max(before, default=0)
+
+    @property
+    def _held_in_window(self) -> bool:
+        """A leaker's last ledger line is written when it stops leaking."""
+        assert self.said is not None
+        watch, lines = self.said["watch"], self.truth["ledger"]
+        return bool(self.truth["held"]) and lines[-1][0] < watch["began"] + watch["seconds"]
 
     @property
     def leaked(self) -> int:
