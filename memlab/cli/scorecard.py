@@ -2,8 +2,8 @@
 
 Leakers, their controls and look-alikes run side by side, in their boxes, with rates and shapes that
 are drawn; each is watched by `memlab record` and judged by what `memlab diagnose` uses, beside four
-plain detectors. In a checkout the full draw writes docs/scorecard.md and docs/scorecard.json; --out
-DIR takes all files, and always the recordings. Cut off at any moment, --resume goes on.
+plain detectors. All files and the recordings are in --out; in a checkout the full draw
+writes docs/scorecard.md as well, and the data of its figures for chapter 12. Cut off at any moment, --resume goes on.
 
 Exit status: 0; 1 with --floor when verdicts are worse than chance explains; 2 when it cannot run.
 """

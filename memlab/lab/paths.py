@@ -20,9 +20,9 @@ def notebooks_folder() -> Path:
     return _shipped("notebooks", "00_start_here.ipynb")
 
 
-def docs_folder() -> Path | None:
-    """The documents of the checkout that memlab runs from, None where it was installed."""
-    return _PACKAGE.parent / "docs" if in_checkout() else None
+def docs_folder() -> Path:
+    """The documents, which are in a checkout only."""
+    return _PACKAGE.parent / "docs"
 
 
 def in_checkout() -> bool:

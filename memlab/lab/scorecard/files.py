@@ -1,8 +1,9 @@
 """What a scorecard leaves to be read: markdown, the figures' data as JSON, and a page.
 
 The figures are plotly's. A page that needs no network carries plotly.js, 4.8 MB, so it stays in the
-scorecard's folder; the repository gets the markdown, whose tables have the same numbers, and a few
-kilobytes of JSON, from which chapter 12 draws the same figures.
+scorecard's folder; the repository gets the markdown, whose tables have the same numbers, and beside the
+notebooks a few kilobytes of JSON, from which chapter 12 draws the same figures. A picture of them
+would need a browser (plotly renders with one): not for a command that runs on servers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from memlab import __version__
-from memlab.lab.paths import docs_folder
+from memlab.errors import Gone
+from memlab.lab.paths import docs_folder, in_checkout, notebooks_folder
 from memlab.lab.scorecard import score
 from memlab.lab.scorecard.baselines import BASELINES
 from memlab.lab.scorecard.judged import CONFIDENCES, LEAK, UNDECIDED, WINDOWS
@@ -30,21 +32,28 @@ def write(folder: Path, results: Sequence[Result]) -> list[Path]:
     store = Store(folder)
     asked = store.asked()
     text, told = report(asked, results, __version__), data(results)
-    written = _texts(folder, text, told)
+    written = _texts(folder, folder, text, told)
     (folder / "scorecard.html").write_text(page(told))
     written.append(folder / "scorecard.html")
-    docs = docs_folder()
     is_whole = not asked.quick and asked.most is None and len(results) == len(asked.cases())
-    if docs is not None and is_whole:
-        written += _texts(docs, text, told)
+    if in_checkout() and is_whole:
+        written += _texts(docs_folder(), notebooks_folder() / "recordings", text, told)
     return written
 
 
-def _texts(folder: Path, text: str, told: dict[str, Any]) -> list[Path]:
-    markdown, plain = folder / "scorecard.md", folder / "scorecard.json"
-    markdown.write_text(text)
-    plain.write_text(json.dumps(told, indent=1) + "\n")
-    return [markdown, plain]
+def _texts(texts: Path, plain: Path, text: str, told: dict[str, Any]) -> list[Path]:
+    (texts / "scorecard.md").write_text(text)
+    (plain / "scorecard.json").write_text(json.dumps(told, indent=1) + "\n")
+    return [texts / "scorecard.md", plain / "scorecard.json"]
+
+
+def shipped() -> dict[str, Any]:
+    """The data of the last full run, which comes with memlab. Gone where it was left out."""
+    path = notebooks_folder() / "recordings" / "scorecard.json"
+    if not path.is_file():
+        raise Gone(f"there is no file {path}", "make it with `memlab scorecard`, in an hour")
+    told: dict[str, Any] = json.loads(path.read_text())
+    return told
 
 
 def data(results: Sequence[Result]) -> dict[str, Any]:
@@ -83,6 +92,7 @@ def _by_window(results: Sequence[Result], seconds: float) -> list[dict[str, Any]
             {
                 "who": name, "seconds": seconds,
                 "precision": [precision.hits, precision.of], "recall": [recall.hits, recall.of],
+                "false_alarms": [precision.of - precision.hits, len(there) - recall.of],
             }
         )  # fmt: skip
     return rows

@@ -44,7 +44,7 @@ def make(
         most = most or (QUICK_CASES if quick else None)
         store.begin(Asked(seed, quick, seconds, most, side_by_side(), machine()))
     asked = store.asked()
-    cases, has_run = asked.cases(), store.truths()
+    cases, has_run = store.cases(), store.truths()
     left = [case for case in cases if case.label not in has_run]
     say(f"{len(left)} of {len(cases)} cases to run, {asked.workers} side by side, in {folder}")
     began, count = time.monotonic(), len(cases) - len(left)
@@ -69,7 +69,7 @@ def make(
 def rejudge(folder: Path, say: Say = lambda sentence: None) -> list[Result]:
     """Judge the recordings of an earlier run by this version."""
     store = Store(folder)
-    cases = store.asked().cases()
+    cases = store.cases()
     with _Judges(store) as judges:
         for case in cases:
             judges.add(case)
@@ -82,7 +82,7 @@ def results(store: Store) -> list[Result]:
     truths, verdicts = store.truths(), store.verdicts(engine())
     return [
         Result(case, truths[case.label], verdicts.get(case.label))
-        for case in store.asked().cases()
+        for case in store.cases()
         if case.label in truths
     ]
 

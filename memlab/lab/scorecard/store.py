@@ -74,6 +74,13 @@ class Store:
             raise Refused(f"{self.folder} was made by another memlab", "choose another --out")
         return asked
 
+    def cases(self) -> list[Case]:
+        """The draw; of what has run, as it was run, whatever a later version would draw."""
+        ran = {label: line["case"] for label, line in self.truths().items() if "case" in line}
+        drawn = {case.label: case for case in self.asked().cases()}
+        kept = {label: Case(**fields) for label, fields in ran.items()}
+        return sorted((drawn | kept).values(), key=lambda case: case.number)
+
     def truths(self) -> dict[str, dict[str, Any]]:
         """By label."""
         return {line["label"]: line for line in self._lines("truth.jsonl")}
@@ -85,7 +92,7 @@ class Store:
 
     def add_truth(self, case: Case, truth: dict[str, Any]) -> None:
         """Of a case that has run."""
-        self._append("truth.jsonl", {"label": case.label, **truth})
+        self._append("truth.jsonl", {"label": case.label, "case": case.to_json(), **truth})
 
     def add_verdict(self, case: Case, verdict: dict[str, Any]) -> None:
         """Of a case that was judged."""
