@@ -221,8 +221,15 @@ def test_what_cannot_be_told_is_apart():
 
 
 def test_a_leak_that_stopped_after_the_window_is_a_leak():
-    late = result(0, "leak", "leak", held="cap", ledger=[[99.0, 1, 1], [110.5, 5, 5]])
+    late = result(
+        0, "leak", "leak", held="cap", ledger=[[99.0, 1, 1], [108.0, 4, 4], [110.5, 5, 5]]
+    )
     assert late.apart == ""
+
+
+def test_a_leak_that_has_been_silent_for_the_last_third_is_apart():
+    silent = result(0, "leak", "not-a-leak", ledger=[[99.0, 1, 1], [104.0, 4, 4], [109.0, 4, 4]])
+    assert silent.apart == "silent for the last third"
 
 
 def test_shares():

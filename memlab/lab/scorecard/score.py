@@ -38,10 +38,10 @@ class Result:
         if self.case.kind == LEAK_KIND:
             if self.leaked == 0:
                 return "leaked nothing in the window"
-            if self._silent_in_the_end:
-                return "silent for the last third"
             if self._held_in_window:
                 return "stopped leaking in the window"
+            if self._silent_in_the_end:
+                return "silent for the last third"
         return "still growing" if self.case.still_growing else ""
 
     @property
