@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import memlab.diagnose
-from memlab.diagnose import diagnose, over_time
+from memlab.diagnose import diagnose
 from memlab.errors import Unsupported
 from memlab.lab.scorecard.baselines import judged_by_all
 from memlab.model.diagnosis import Diagnosis, Verdict
@@ -19,6 +19,7 @@ from memlab.observe.files import open_recording
 
 WINDOWS = (5.0, 10.0, 15.0, 30.0, 60.0)
 CONFIDENCES = (0.8, 0.9, 0.95, 0.99, 0.999)
+MOMENTS = (*range(1, 15), *range(15, 61, 5))
 # of its ticks a watch must have had so many, and none of its gaps may be longer, or it was starved
 FEWEST_TICKS, LONGEST_GAP_SECONDS = 0.8, 2.0
 
@@ -77,9 +78,11 @@ def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def _moments(recording: Recording) -> list[list[Any]]:
-    """[seconds, verdict, first pattern] whenever that changed, judged once a second."""
+    """[seconds, verdict, first pattern] whenever that changed; each second at first, then each fifth."""
     changes: list[list[Any]] = []
-    for seconds, diagnosis in over_time(recording):
+    whole = recording.seconds
+    for seconds in (*(moment for moment in MOMENTS if moment < whole), whole):
+        diagnosis = diagnose(beginning(recording, seconds))
         first = diagnosis.findings[0].pattern if diagnosis.findings else None
         said = [diagnosis.verdict.value, first and first.value]
         if not changes or changes[-1][1:] != said:

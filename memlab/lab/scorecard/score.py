@@ -113,7 +113,7 @@ class Result:
     def right_after(self) -> float | None:
         """Seconds until the watch would have ended by itself with the right verdict; None where it had none.
 
-        Where the judge has no early stop: from when on its verdict, asked once a second, stayed right.
+        Where the judge has no early stop: from when on its verdict, asked again and again, stayed right.
         """
         assert self.said is not None
         wanted = LEAK if self.is_leak else NOT_A_LEAK
