@@ -70,7 +70,7 @@ def rejudge(folder: Path, say: Say = lambda sentence: None) -> list[Result]:
     """Judge the recordings of an earlier run by this version."""
     store = Store(folder)
     cases = store.cases()
-    with _Judges(store) as judges:
+    with _Judges(store, nice=0) as judges:  # nothing is being sampled
         for case in cases:
             judges.add(case)
         say(f"{judges.waiting} recordings to judge in {folder}")
@@ -99,11 +99,11 @@ def machine() -> str:
 class _Judges:
     """Processes that judge recordings while others are made, nicely; a context manager that waits for them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, nice: int = JUDGES_NICE) -> None:
         self._store = store
         self._said = store.verdicts(engine())
         self._pool = ProcessPoolExecutor(
-            os.cpu_count(), get_context("spawn"), initializer=os.nice, initargs=(JUDGES_NICE,)
+            os.cpu_count(), get_context("spawn"), initializer=os.nice, initargs=(nice,)
         )
         self._futures: list[tuple[Case, Future[dict[str, Any]]]] = []
 
