@@ -6,7 +6,7 @@ PY     ?= .venv/bin/python
 PIP     = $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt
 RUN     = .venv/.installed
 TESTS   = .venv/.installed-tests
-STAGES  = lint types unit notebooks browser packaging
+STAGES  = lint types unit scorecard notebooks browser packaging
 
 PYTEST     = $(PY) -m pytest
 WORKERS   ?= -n 2 --dist loadfile
@@ -86,6 +86,10 @@ types: $(TESTS) ## mypy --strict over memlab/
 
 unit: $(TESTS) ## the tests, live leakers included
 	$(PYTEST) $(WORKERS) -m 'not soak and not browser and not packaging'
+
+scorecard: $(TESTS) ## a quick draw of the bank, judged blind: fails where it is worse than chance explains
+	@rm -rf build/scorecard
+	$(PY) -m memlab.cli.main scorecard --quick --floor --out build/scorecard
 
 notebooks: $(TESTS) ## run every notebook from top to bottom
 	$(PYTEST) $(WORKERS) $(NBVAL) $(NOTEBOOKS)

@@ -28,6 +28,7 @@ COMMANDS = (
     "record",
     "redact",
     "mimic",
+    "scorecard",
     "pidstat",
     "pmap",
     "top",

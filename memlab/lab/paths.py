@@ -20,6 +20,11 @@ def notebooks_folder() -> Path:
     return _shipped("notebooks", "00_start_here.ipynb")
 
 
+def docs_folder() -> Path:
+    """The documents, which are in a checkout only."""
+    return _PACKAGE.parent / "docs"
+
+
 def in_checkout() -> bool:
     """Whether memlab runs from its repository, where notebooks are opened in place."""
     return (_PACKAGE.parent / "pyproject.toml").is_file() and not (_PACKAGE / "_data").is_dir()

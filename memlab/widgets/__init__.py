@@ -1,5 +1,6 @@
 """What a notebook shows live: charts over a recorder, and the lab. The only importer of ipywidgets."""
 
+from memlab.widgets.by_eye import ByEye
 from memlab.widgets.charts import MappingsChart, MeminfoChart, PidstatChart, TypesChart
 from memlab.widgets.dial import Dial
 from memlab.widgets.lab_panel import Lab
@@ -10,6 +11,7 @@ from memlab.widgets.traces import TraceSpec
 from memlab.widgets.verdict import VerdictView
 
 __all__ = [
+    "ByEye",
     "Dial",
     "Lab",
     "LiveChart",

@@ -1,0 +1,34 @@
+"""Curves to be judged by eye, before anything else judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import ipywidgets as widgets
+
+CHOICES = ("leak", "no leak")
+
+
+class ByEye(widgets.VBox):  # type: ignore[misc]
+    """A row of buttons for each label; `said` is what was chosen: "leak", "no leak", or nothing.
+
+    Never blocks: "Run All" runs past it, and then nothing was said.
+    """
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self._rows = {
+            label: widgets.ToggleButtons(
+                options=CHOICES, value=None, description=label, style={"button_width": "6em"}
+            )
+            for label in labels
+        }
+        super().__init__(list(self._rows.values()))
+
+    @property
+    def said(self) -> dict[str, str]:
+        """By label, where something was chosen."""
+        return {label: row.value for label, row in self._rows.items() if row.value}
+
+    def choose(self, label: str, word: str) -> None:
+        """As a click does. Raises KeyError for a label that there is not."""
+        self._rows[label].value = word
