@@ -18,7 +18,7 @@ from memlab.diagnose.descriptors import (
 )
 from memlab.diagnose.forecast import forecast
 from memlab.diagnose.mapped_files import file_evidence, most_mapped
-from memlab.diagnose.trend import Trend
+from memlab.diagnose.trend import Trend, equal_steps
 from memlab.model.classify import Regions
 from memlab.model.deltas import Grown, grown
 from memlab.model.diagnosis import Forecast
@@ -87,7 +87,7 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
 def _of_its_kind(recording: Recording, account: Account) -> Iterator[str]:
     """What only an account of this pattern can say."""
     if account.pattern is Pattern.THREAD_STACK:
-        yield from _stacks(recording)
+        yield from _stacks(recording, account)
     elif _is_held(account):
         yield from memory_evidence(recording, account.pattern)
     elif account.pattern is Pattern.FD:
@@ -166,13 +166,15 @@ def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
     return account.where
 
 
-def _stacks(recording: Recording) -> Iterator[str]:
+def _stacks(recording: Recording, account: Account) -> Iterator[str]:
     """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
     threads = recording.series("stat.num_threads").values
     started = int(threads[-1] - threads[0]) if len(threads) else 0
     looked = [sample.regions for sample in recording if sample.regions is not None]
     if len(looked) < 2:
-        yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
+        if len(threads):
+            yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
+        yield from _by_size(recording, account, looked)
         return
     before, after = (
         regions.count_by_kind[RegionKind.THREAD_STACK] for regions in looked[:: len(looked) - 1]
@@ -183,6 +185,24 @@ def _stacks(recording: Recording) -> Iterator[str]:
     else:
         yield "the threads are still running: more are started than ever end"
     yield from _stack_sizes(looked[-1])
+
+
+def _by_size(recording: Recording, account: Account, looked: list[Regions]) -> Iterator[str]:
+    """Sums only: the size of a step must tell, and a look at smaps may show one such mapping."""
+    step = equal_steps(account.series)
+    resident = account.resident
+    if resident is not None and len(resident) > 1:
+        yield f"RSS moved by {format_bytes(resident.growth)} in the same time: what is mapped is hardly touched"
+    if step is not None:
+        page = recording.header.page_bytes
+        yield (
+            f"each step is {(step.bytes - page) // KIB:,} kB and one page of {page // KIB} kB: the size of a thread"
+            " stack and its guard"
+        )
+    for regions in looked:
+        yield from _stack_sizes(regions)
+    if not looked:
+        yield "what would confirm it: in smaps, mappings of that size rw-p, each beside a guard ---p"
 
 
 def _stack_sizes(regions: Regions) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from memlab.diagnose.account import Account
+from memlab.diagnose.given import assumed_rooms
 from memlab.diagnose.mapped_files import copied
 from memlab.diagnose.trend import Trend
 from memlab.model.diagnosis import Forecast
@@ -61,7 +62,7 @@ def _rooms(recording: Recording, account: Account, found: Trend) -> Iterator[tup
         return
     mapped = account.series if account.basis is Basis.VIRTUAL else account.mapped
     if mapped is not None:
-        yield from _mapped_rooms(recording, found, mapped.growth, limits)
+        yield from _mapped_rooms(recording, account, found, mapped.growth, limits)
     if _takes_memory(recording, account):
         yield from _memory_rooms(recording, account, found, limits)
 
@@ -100,7 +101,7 @@ def _tmpfs_rooms(sample: Sample) -> Iterator[tuple[str, float]]:
 
 
 def _mapped_rooms(
-    recording: Recording, found: Trend, mapped: float, limits: dict[str, Any]
+    recording: Recording, account: Account, found: Trend, mapped: float, limits: dict[str, Any]
 ) -> Iterator[tuple[str, float]]:
     """In bytes of the account, of which so many came with what was `mapped`."""
     share = found.growth / mapped if mapped > 0 else 1.0
@@ -110,6 +111,7 @@ def _mapped_rooms(
     address_space = limits.get("address_space")
     if address_space is not None:
         yield "its RLIMIT_AS", share * (address_space - size)
+    yield from assumed_rooms(recording, account, found.step.bytes if found.step else 0)
     looked = [sample.regions for sample in recording if sample.regions is not None]
     most = limits.get("max_map_count")
     if len(looked) < 2 or most is None:
