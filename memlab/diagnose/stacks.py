@@ -131,7 +131,7 @@ def _merged(regions: Regions, gained: int) -> Iterator[str]:
     rows = regions.guardless_stacks
     size = int(_sizes(regions)[rows].sum())
     yield (
-        f"{format_bytes(size)} of stacks in {int(rows.sum())} mappings have no guard beside them and are known by"
+        f"{format_bytes(size)} of stacks have no guard beside them and are known by"
         " VmFlags nh (MAP_STACK): neighbours merge"
     )
     if gained:
