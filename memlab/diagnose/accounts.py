@@ -36,6 +36,7 @@ _IN_RSS_ANON = (
     Pattern.PRIVATE_FILE,
 )
 _IN_RSS_SHMEM = (Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD, Pattern.TMPFS)
+SMAPS_SOURCE = "smaps Rss + Swap"
 _BY_KIND = (
     # pattern, kinds, grain, what it is called
     (Pattern.HEAP, (RegionKind.HEAP,), TOP_PAD, "[heap]"),
@@ -79,6 +80,11 @@ def accounts(recording: Recording) -> list[Account]:
     return [account for account in found if len(account.series) >= 2]
 
 
+def kinds_of(pattern: Pattern | None) -> tuple[RegionKind, ...]:
+    """The kinds of mappings that the account of a pattern sums up; none where it is no sum over mappings."""
+    return next((kinds for known, kinds, *_ in _BY_KIND if known is pattern), ())
+
+
 def _sees_mappings(recording: Recording) -> bool:
     """Whether mappings were read; where they were denied from some instant on, for half of the time."""
     looks = [sample for sample in recording if sample.regions is not None]
@@ -105,9 +111,9 @@ def _kind_account(
     get = over_kinds("footprint_by_kind", kinds)
     if pattern is Pattern.ANONYMOUS and unguarded_is_memory(recording):
         get = _with_unguarded(get)
-    series = recording.collect(pattern, get, source="smaps Rss + Swap")
+    series = recording.collect(pattern, get, source=SMAPS_SOURCE)
     basis = Basis.SWAP_BACKED if shared else Basis.RESIDENT
-    return Account((pattern,), basis, grain, series, where, "smaps Rss + Swap")
+    return Account((pattern,), basis, grain, series, where, SMAPS_SOURCE)
 
 
 def _with_unguarded(get: Callable[[Sample], float | None]) -> Callable[[Sample], float | None]:
