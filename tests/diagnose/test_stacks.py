@@ -137,17 +137,17 @@ def test_each_stack_pointer_lies_in_what_is_called_a_stack(stacks, guard):
     with told(stacks, guard, MIB, "run") as program:
         for _ in range(12):
             program.step(1)
+        found = diagnose(program.recording)
 
         def pointers():
-            found = task.read(Host(), program.pid)
-            return [t.sp for t in found if t.tid != program.pid and t.sp is not None]
+            there = task.read(Host(), program.pid)
+            return [t.sp for t in there if t.tid != program.pid and t.sp is not None]
 
-        blocked = waiting.until(lambda: (found := pointers()) and len(found) == 12 and found)
+        blocked = waiting.until(lambda: len(seen := pointers()) == 12 and seen)
         program.look()
         if not guard and not stacks_are_marked(program):
             pytest.skip("this kernel does not mark stacks (Linux 6.7 and later do)")
         regions = program.samples[-1].regions
-        found = diagnose(program.recording)
     rows = regions.of(RegionKind.THREAD_STACK)
     for pointer in blocked:
         inside = (regions.smaps.start <= pointer) & (pointer < regions.smaps.end)
