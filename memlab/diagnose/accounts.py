@@ -7,18 +7,25 @@ virtual size where mappings are what leaks, resident plus swapped elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from memlab.diagnose.account import MMAP_THRESHOLD, TOP_PAD, Account, over_kinds
 from memlab.diagnose.children import children_account
 from memlab.diagnose.descriptors import descriptor_accounts
 from memlab.diagnose.given import given_accounts
 from memlab.diagnose.mapped_files import file_account
-from memlab.diagnose.trend import equal_steps
+from memlab.diagnose.stacks import (
+    SMALLEST,
+    stack_account,
+    stack_candidates,
+    unguarded_footprint,
+    unguarded_is_memory,
+)
 from memlab.model.classify import ARENA_BYTES
 from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
-from memlab.units import KIB, PAGE_BYTES
 
 # what lies in RssAnon and in RssShmem (mm/memory.c, mm_counter)
 _IN_RSS_ANON = (
@@ -30,13 +37,15 @@ _IN_RSS_ANON = (
     Pattern.PRIVATE_FILE,
 )
 _IN_RSS_SHMEM = (Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD, Pattern.TMPFS)
+SMAPS_SOURCE = "smaps Rss + Swap"
 _BY_KIND = (
     # pattern, kinds, grain, what it is called
     (Pattern.HEAP, (RegionKind.HEAP,), TOP_PAD, "[heap]"),
     (Pattern.ARENA, (RegionKind.ARENA,), TOP_PAD, "malloc arenas of threads"),
     (
         Pattern.ANONYMOUS,
-        (RegionKind.PLAIN_ANONYMOUS,),
+        # the memory of a runtime that is known by its place is mapped like any other
+        (RegionKind.PLAIN_ANONYMOUS, RegionKind.ALLOCATOR_ARENA),
         MMAP_THRESHOLD,
         "private anonymous mappings",
     ),
@@ -61,7 +70,7 @@ def accounts(recording: Recording) -> list[Account]:
     """All accounts that this recording can carry."""
     if _sees_mappings(recording):
         found = [_kind_account(recording, *row) for row in _BY_KIND]
-        found.append(_stack_account(recording))
+        found.append(stack_account(recording))
         found += [file_account(recording, p) for p in (Pattern.PRIVATE_FILE, Pattern.SHARED_FILE)]
         found += _reserved_account(recording)
     else:
@@ -71,6 +80,11 @@ def accounts(recording: Recording) -> list[Account]:
     found.append(children_account(recording))
     found += _table_account(recording)
     return [account for account in found if len(account.series) >= 2]
+
+
+def kinds_of(pattern: Pattern | None) -> tuple[RegionKind, ...]:
+    """The kinds of mappings that the account of a pattern sums up; none where it is no sum over mappings."""
+    return next((kinds for known, kinds, *_ in _BY_KIND if known is pattern), ())
 
 
 def _sees_mappings(recording: Recording) -> bool:
@@ -96,32 +110,18 @@ def _kind_account(
     recording: Recording, pattern: Pattern, kinds: tuple[RegionKind, ...], grain: int, where: str
 ) -> Account:
     shared = pattern in (Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD)
-    series = recording.collect(
-        pattern, over_kinds("footprint_by_kind", kinds), source="smaps Rss + Swap"
-    )
+    get = over_kinds("footprint_by_kind", kinds)
+    if pattern is Pattern.ANONYMOUS and unguarded_is_memory(recording):
+        get = _with_unguarded(get)
+    series = recording.collect(pattern, get, source=SMAPS_SOURCE)
     basis = Basis.SWAP_BACKED if shared else Basis.RESIDENT
-    return Account((pattern,), basis, grain, series, where, "smaps Rss + Swap")
+    return Account((pattern,), basis, grain, series, where, SMAPS_SOURCE)
 
 
-def _stack_account(recording: Recording) -> Account:
-    """Thread stacks with their guards: address space is what they take, pages hardly any."""
-    series = recording.collect(
-        "thread-stack",
-        over_kinds("virtual_by_kind", (RegionKind.THREAD_STACK,)),
-        source="smaps Size",
-    )
-    resident = recording.collect(
-        "thread-stack resident", over_kinds("footprint_by_kind", (RegionKind.THREAD_STACK,))
-    )
-    # PTHREAD_STACK_MIN and a guard: no stack is smaller
-    return Account(
-        (Pattern.THREAD_STACK,),
-        Basis.VIRTUAL,
-        16 * KIB + PAGE_BYTES,
-        series,
-        "thread stacks",
-        "smaps Size of stacks and guards",
-        resident,
+def _with_unguarded(get: Callable[[Sample], float | None]) -> Callable[[Sample], float | None]:
+    """What asked for no huge pages looks like stacks without guards, and is memory like any other."""
+    return lambda sample: (
+        None if (plain := get(sample)) is None else plain + (unguarded_footprint(sample) or 0.0)
     )
 
 
@@ -131,22 +131,29 @@ def _reserved_account(recording: Recording) -> list[Account]:
     Address space is reserved in large pieces by all who reserve it before they use it: 64 MiB for a
     heap of malloc (HEAP_MAX_SIZE, malloc/arena.c) and for one of Go (runtime/malloc.go).
     """
-    kinds = (RegionKind.PLAIN_ANONYMOUS, RegionKind.GUARD)
+    kinds = (RegionKind.PLAIN_ANONYMOUS, RegionKind.ALLOCATOR_ARENA, RegionKind.GUARD)
     size = recording.collect("reserved", over_kinds("virtual_by_kind", kinds), source="smaps Size")
     touched = recording.collect("touched", over_kinds("footprint_by_kind", kinds))
     if not _is_mostly_untouched(size, touched):
         return []
+    candidates = stack_candidates(recording, size) if _marks_no_stack(recording) else ()
     return [
         Account(
-            (Pattern.ADDRESS_SPACE,),
+            candidates or (Pattern.ADDRESS_SPACE,),
             Basis.VIRTUAL,
-            ARENA_BYTES,
+            ARENA_BYTES if Pattern.THREAD_STACK not in candidates else SMALLEST,
             size,
             "address space that is reserved and not touched",
             "smaps Size of anonymous mappings",
             touched,
         )
     ]
+
+
+def _marks_no_stack(recording: Recording) -> bool:
+    """Whether stacks may lie here that nothing tells: older kernels mark none, and these have no guard."""
+    looked = [sample.regions for sample in recording if sample.regions is not None]
+    return not any("nh" in flags for regions in looked[-1:] for flags in regions.smaps.vm_flags)
 
 
 def _is_mostly_untouched(virtual: Series, resident: Series) -> bool:
@@ -216,22 +223,16 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
     if len(virtual) < 2:  # a log of pidstat or top
         virtual, resident = recording.series("stat.vsize"), recording.series("stat.rss")
     if _is_mostly_untouched(virtual, resident):
-        found.append(_untouched_account(virtual, resident))
+        found.append(_untouched_account(recording, virtual, resident))
     return found
 
 
-def _untouched_account(virtual: Series, resident: Series) -> Account:
-    """Address space of which most is never touched: stacks by their size, or reservations.
-
-    A stack size is set in round numbers (ulimit -s, pthread_attr_setstacksize) and a guard of a
-    page comes with it: equal steps of a multiple of 64 KiB and one page are stacks.
-    """
-    step = equal_steps(virtual)
-    stacks = (
-        step is not None and step.bytes > PAGE_BYTES and (step.bytes - PAGE_BYTES) % (64 * KIB) == 0
-    )
+def _untouched_account(recording: Recording, virtual: Series, resident: Series) -> Account:
+    """Address space of which most is never touched: stacks by their size, or reservations."""
+    candidates = stack_candidates(recording, virtual)
+    stacks = candidates == (Pattern.THREAD_STACK,)
     return Account(
-        (Pattern.THREAD_STACK if stacks else Pattern.ADDRESS_SPACE,),
+        candidates,
         Basis.VIRTUAL,
         MMAP_THRESHOLD,
         virtual,

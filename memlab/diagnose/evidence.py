@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,8 +17,8 @@ from memlab.diagnose.descriptors import (
 )
 from memlab.diagnose.forecast import forecast
 from memlab.diagnose.mapped_files import file_evidence, most_mapped
-from memlab.diagnose.trend import Trend, equal_steps
-from memlab.model.classify import Regions
+from memlab.diagnose.stacks import stack_evidence
+from memlab.diagnose.trend import Trend
 from memlab.model.deltas import Grown, grown
 from memlab.model.diagnosis import Forecast
 from memlab.model.memory import Pattern, RegionKind
@@ -49,7 +48,7 @@ _NEXT = {
 _KINDS = {
     Pattern.HEAP: (RegionKind.HEAP,),
     Pattern.ARENA: (RegionKind.ARENA,),
-    Pattern.ANONYMOUS: (RegionKind.PLAIN_ANONYMOUS,),
+    Pattern.ANONYMOUS: (RegionKind.PLAIN_ANONYMOUS, RegionKind.ALLOCATOR_ARENA),
     Pattern.MAIN_STACK: (RegionKind.MAIN_STACK,),
     Pattern.THREAD_STACK: (RegionKind.THREAD_STACK,),
     Pattern.SHARED_ANONYMOUS: (RegionKind.SHARED_ANONYMOUS,),
@@ -73,7 +72,7 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
     """Put a rising account into words."""
     changes = [] if _is_held(account) else _grown_mappings(recording, account.pattern)
     evidence = [*_how_it_grew(account, found)]
-    evidence += _of_its_kind(recording, account)
+    evidence += _of_its_kind(recording, account, found)
     evidence += [f"mapping: {change.line}" for change in changes[:3]]
     evidence += _types(recording, account)
     return Words(
@@ -84,10 +83,10 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
     )
 
 
-def _of_its_kind(recording: Recording, account: Account) -> Iterator[str]:
+def _of_its_kind(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
     """What only an account of this pattern can say."""
     if account.pattern is Pattern.THREAD_STACK:
-        yield from _stacks(recording, account)
+        yield from stack_evidence(recording, account, found)
     elif _is_held(account):
         yield from memory_evidence(recording, account.pattern)
     elif account.pattern is Pattern.FD:
@@ -164,57 +163,6 @@ def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
     if account.pattern in (Pattern.HEAP, Pattern.MAIN_STACK) and changes:
         return f"{changes[0].name} {changes[0].start:x}-{changes[0].end:x}"
     return account.where
-
-
-def _stacks(recording: Recording, account: Account) -> Iterator[str]:
-    """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
-    threads = recording.series("stat.num_threads").values
-    started = int(threads[-1] - threads[0]) if len(threads) else 0
-    looked = [sample.regions for sample in recording if sample.regions is not None]
-    if len(looked) < 2:
-        if len(threads):
-            yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
-        yield from _by_size(recording, account, looked)
-        return
-    before, after = (
-        regions.count_by_kind[RegionKind.THREAD_STACK] for regions in looked[:: len(looked) - 1]
-    )
-    yield f"thread stacks: {before} to {after}; threads: {threads[0]:.0f} to {threads[-1]:.0f}"
-    if after - before > 2 * started:
-        yield "the threads have ended and their stacks stay: nobody joined them (pthread_join, pthread_detach)"
-    else:
-        yield "the threads are still running: more are started than ever end"
-    yield from _stack_sizes(looked[-1])
-
-
-def _by_size(recording: Recording, account: Account, looked: list[Regions]) -> Iterator[str]:
-    """Sums only: the size of a step must tell, and a look at smaps may show one such mapping."""
-    step = equal_steps(account.series)
-    resident = account.resident
-    if resident is not None and len(resident) > 1:
-        yield f"RSS moved by {format_bytes(resident.growth)} in the same time: what is mapped is hardly touched"
-    if step is not None:
-        page = recording.header.page_bytes
-        yield (
-            f"each step is {(step.bytes - page) // KIB:,} kB and one page of {page // KIB} kB: the size of a thread"
-            " stack and its guard"
-        )
-    for regions in looked:
-        yield from _stack_sizes(regions)
-    if not looked:
-        yield "what would confirm it: in smaps, mappings of that size rw-p, each beside a guard ---p"
-
-
-def _stack_sizes(regions: Regions) -> Iterator[str]:
-    """The usual stack and the usual guard, as smaps shows them."""
-    sizes: dict[str, Counter[int]] = {"rw-p": Counter(), "---p": Counter()}
-    for row in map(int, regions.of(RegionKind.THREAD_STACK).nonzero()[0]):
-        mapping = regions.smaps.row(row)
-        if mapping.perms in sizes:
-            sizes[mapping.perms][mapping.size // KIB] += 1
-    if sizes["rw-p"] and sizes["---p"]:
-        (stack, count), (guard, _) = (sizes[perms].most_common(1)[0] for perms in ("rw-p", "---p"))
-        yield f"{count} of them are {stack:,} kB rw-p beside a guard of {guard:,} kB ---p"
 
 
 def _tables(recording: Recording) -> Iterator[str]:

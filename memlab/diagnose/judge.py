@@ -15,6 +15,7 @@ from memlab.diagnose.attribution import attribution, unexplained
 from memlab.diagnose.beside import beside
 from memlab.diagnose.between import across, born, once_more
 from memlab.diagnose.evidence import describe
+from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
 from memlab.diagnose.standing import standing
@@ -31,6 +32,11 @@ GRAINS = 3
 LOOK_AT_LEAST_EVERY = 1.0  # seconds
 FEWEST_INSTANTS = 2 * LEVELS
 SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
+# what is undecided, in words
+_HOW = {
+    Shape.SLOWING: "less and less to tell a leak from settling in",
+    Shape.FILLING: "in mappings that were there before: it ends when they are full, or a leak goes beyond them",
+}
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ def _judged(recording: Recording) -> list[Judged]:
     """All accounts with their trends, without those whose growth another one explains."""
     start = born(recording)
     judged = [
-        Judged(account, across(account, start) or _trend(account))
+        Judged(account, across(account, start) or filling(recording, account, _trend(account)))
         for account in accounts(recording)
     ]
     leaking = [j.account for j in judged if j.leaks]
@@ -195,7 +201,7 @@ def _is_open(judged: Judged) -> bool:
     found = judged.trend
     if found.shape is Shape.UNCLEAR:
         return found.growth >= judged.least
-    return found.shape in (Shape.RISING, Shape.SLOWING)
+    return found.shape in (Shape.RISING, Shape.SLOWING, Shape.FILLING)
 
 
 def _undecided(
@@ -203,11 +209,10 @@ def _undecided(
 ) -> tuple[Verdict, str, Why | None, str | None]:
     worst = max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
     longer = max(SHORTEST_SECONDS, _longer(worst, seconds))
-    how = "less and less" if worst.trend.shape is Shape.SLOWING else "too little or too unevenly"
+    how = _HOW.get(worst.trend.shape, "too little or too unevenly to tell a leak from settling in")
     return (
         Verdict.UNDECIDED,
-        f"{worst.account.where} grew by {worst.grown} in {format_seconds(seconds)},"
-        f" {how} to tell a leak from settling in",
+        f"{worst.account.where} grew by {worst.grown} in {format_seconds(seconds)}, {how}",
         None,
         f"watch for {format_seconds(longer)}: --seconds {math.ceil(longer)}",
     )
@@ -219,6 +224,8 @@ def _longer(worst: Judged, seconds: float) -> float:
     grown = max(found.growth, 1.0)
     if grown < worst.least:
         return max(2 * seconds, 2 * seconds * worst.least / grown)
+    if found.shape is Shape.FILLING:
+        return (seconds + found.decided_after) / (1 - 2 / LEVELS)
     still = found.decided_after - found.level_seconds
     # level for two fifths of the watch, and for as long as it takes
     ended = max(seconds + still, (seconds - found.level_seconds) / (1 - 2 / LEVELS))

@@ -40,6 +40,7 @@ class Shape(Enum):
     STOPPED = auto()  # rose, and has been level since
     CYCLIC = auto()
     FALLING = auto()
+    FILLING = auto()  # rises inside what was mapped before: see filling.py
     SLOWING = auto()  # rises less and less: towards a level, it seems
     UNCLEAR = auto()
 
@@ -51,8 +52,8 @@ class Trend:
     `growth` is last minus first (bytes or counts), `rate` and `interval` are per second;
     `level_seconds` is for how long it has not risen any more, `hidden` how much growth in the
     window the ups and downs of a cyclic one may hide; `levels` on how many floors the verdict that
-    it rises rests, `decided_after` how long its last pause must last to be its end; `told` how a
-    gap in time was judged (between.py).
+    it rises rests, `decided_after` how long its last pause must last to be its end (of one that fills
+    what is mapped: the seconds until that is full); `told` how a gap in time was judged (between.py).
     """
 
     shape: Shape

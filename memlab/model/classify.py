@@ -17,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memlab.model.memory import MemoryType, RegionKind
+from memlab.model.stack_rows import mark_thread_stacks, without_guard
 from memlab.procfs.smaps import Smaps
 from memlab.units import MIB
 
 # glibc's HEAP_MAX_SIZE on 64 bit (malloc/arena.c): twice the largest mmap threshold. An arena
 # is aligned to its size, so the address alone finds it.
 ARENA_BYTES = 64 * MIB
+# where Go's heap begins on amd64 and on arm64, and how far it grows before another hint is taken
+# (runtime/malloc.go, mallocinit); nothing else is mapped so low
+_GO_HEAPS = ((0xC0 << 32, 1 << 40), (0x40 << 32, 0x50 << 32))
 
 _ANONYMOUS_NAMES = re.compile(r"|\[stack:\d+\]|\[anon:[^]]*\]")
 _SPECIAL = {"[heap]": RegionKind.HEAP, "[stack]": RegionKind.MAIN_STACK}
@@ -61,6 +65,11 @@ class Regions:
     def of(self, *kinds: RegionKind) -> NDArray[np.bool_]:
         """The rows of these kinds, as a mask."""
         return np.isin(self.kinds, kinds)
+
+    @cached_property
+    def guardless_stacks(self) -> NDArray[np.bool_]:
+        """The stacks, as a mask, that only the kernel's mark tells: no guard lies beside them."""
+        return without_guard(self.smaps, self.kinds)
 
     @cached_property
     def bytes_by_type(self) -> dict[MemoryType, int]:
@@ -119,7 +128,7 @@ def classify(smaps: Smaps, tmpfs_devices: Collection[str] = ()) -> Regions:
     )
     _mark_hugetlb_and_devices(smaps, kinds)
     _mark_arenas(smaps, kinds)
-    _mark_thread_stacks(smaps, kinds)
+    mark_thread_stacks(smaps, kinds)
     return Regions(smaps, _types(kinds, private), kinds, private)
 
 
@@ -162,7 +171,15 @@ def _mark_hugetlb_and_devices(smaps: Smaps, kinds: NDArray[np.int8]) -> None:
 
 
 def _mark_arenas(smaps: Smaps, kinds: NDArray[np.int8]) -> None:
-    """A malloc arena: aligned to 64 MiB, its used part rw-p, its unused part ---p behind it."""
+    """A malloc arena: aligned to 64 MiB, its used part rw-p, its unused part ---p behind it.
+
+    So is Go's first arena, at an address of its own.
+    """
+    for heap, end in _GO_HEAPS:
+        go = (smaps.start >= heap) & (smaps.end <= end)
+        if np.any(smaps.start == heap):
+            bare = np.isin(kinds, (RegionKind.PLAIN_ANONYMOUS, RegionKind.GUARD))
+            kinds[go & bare] = RegionKind.ALLOCATOR_ARENA
     for row in np.flatnonzero(kinds == RegionKind.PLAIN_ANONYMOUS):
         start, end = int(smaps.start[row]), int(smaps.end[row])
         if start % ARENA_BYTES:
@@ -179,41 +196,6 @@ def _mark_arenas(smaps: Smaps, kinds: NDArray[np.int8]) -> None:
             # the reserve belongs to the arena; leaving it a guard would turn the mapping
             # above it into a thread stack
             kinds[row] = kinds[following] = RegionKind.ARENA
-
-
-def _mark_thread_stacks(smaps: Smaps, kinds: NDArray[np.int8]) -> None:
-    """A writable anonymous mapping above a smaller guard is a thread stack.
-
-    glibc puts the guard below its stack (nptl/allocatestack.c). Whatever lies below a guard
-    is somebody else's memory, unless nothing follows the guard: a capture cut there shows
-    the neighbour's guard behind the stack. Since glibc 2.42 the guard may be no mapping but
-    the VmFlag `gu` beside MAP_STACK's `nh` (which Linux sets since 6.7).
-    """
-    anonymous = kinds == RegionKind.PLAIN_ANONYMOUS
-    for guard in map(int, np.flatnonzero(kinds == RegionKind.GUARD)):
-        for row in (guard + 1, guard - 1):
-            if _adjacent(smaps, guard, row):
-                if anonymous[row] and _is_stack_of(smaps, row, guard):
-                    kinds[row] = kinds[guard] = RegionKind.THREAD_STACK
-                break
-    for row in map(int, np.flatnonzero(anonymous)):
-        if {"nh", "gu"} <= smaps.vm_flags[row]:
-            kinds[row] = RegionKind.THREAD_STACK
-
-
-def _adjacent(smaps: Smaps, row: int, other: int) -> bool:
-    if not 0 <= other < len(smaps):
-        return False
-    low, high = sorted((row, other))
-    return bool(smaps.end[low] == smaps.start[high])
-
-
-def _is_stack_of(smaps: Smaps, row: int, guard: int) -> bool:
-    return smaps.perms[row][:2] == "rw" and _size(smaps, guard) < _size(smaps, row)
-
-
-def _size(smaps: Smaps, row: int) -> int:
-    return int(smaps.end[row]) - int(smaps.start[row])
 
 
 def _types(kinds: NDArray[np.int8], private: NDArray[np.bool_]) -> NDArray[np.int8]:

@@ -105,7 +105,7 @@ def _place(host: Host, pid: int | str) -> tuple[str, int, str]:
     mounts = mountinfo.read(host, "self")
     for version in (1, 2):  # where v1 has the controller, v2 has it not
         for mount in mounts:
-            folder = _folder(mount, groups, version)
+            folder = folder_in(mount, groups, version)
             if folder is None:
                 continue
             for level in _levels(host, folder, mount.mount_point, version):
@@ -116,11 +116,13 @@ def _place(host: Host, pid: int | str) -> tuple[str, int, str]:
     )
 
 
-def _folder(mount: mountinfo.Mount, groups: dict[str, str], version: int) -> str | None:
+def folder_in(
+    mount: mountinfo.Mount, groups: dict[str, str], version: int, controller: str = "memory"
+) -> str | None:
     """Where this mount shows the group; None where it does not."""
     if version == 1:
-        fits = mount.fs_type == "cgroup" and "memory" in mount.super_options
-        group = groups.get("memory")
+        fits = mount.fs_type == "cgroup" and controller in mount.super_options
+        group = groups.get(controller)
     else:
         fits = mount.fs_type == "cgroup2"
         group = groups.get("")

@@ -7,7 +7,7 @@ import platform
 from typing import Any
 
 from memlab.errors import MemlabError
-from memlab.procfs import cgroup, limits, vm
+from memlab.procfs import cgroup, cgroup_pids, limits, vm
 from memlab.procfs.host import Host
 from memlab.units import PAGE_BYTES
 
@@ -31,7 +31,7 @@ def read(host: Host, pid: int) -> dict[str, Any]:
 
 
 def _limits(host: Host, pid: int) -> dict[str, int | None]:
-    """RLIMIT_AS, _STACK, _NPROC and _NOFILE, vm's settings and the memory cgroup.
+    """RLIMIT_AS, _DATA, _STACK, _NPROC and _NOFILE, the kernel's settings, the memory and the pids cgroup.
 
     Sizes are bytes; None for no limit, or where it may not be known.
     """
@@ -40,18 +40,25 @@ def _limits(host: Host, pid: int) -> dict[str, int | None]:
         "max_map_count": machine.max_map_count,
         "overcommit_memory": machine.overcommit_memory,
         "threads_max": machine.threads_max,
+        "pid_max": machine.pid_max,
     }
     try:
         soft = limits.read(host, pid).soft
     except MemlabError:
         soft = {}
-    for name in ("address_space", "stack_size", "processes", "open_files"):
+    for name in ("address_space", "data_size", "stack_size", "processes", "open_files"):
         found[name] = soft.get(name)
     try:
         group = cgroup.read(host, pid)
         found["cgroup_limit"], found["cgroup_usage"] = group.limit, group.usage
     except MemlabError:
         found["cgroup_limit"] = found["cgroup_usage"] = None
+    try:
+        tasks = cgroup_pids.read(host, pid)
+    except MemlabError:
+        tasks = None
+    found["cgroup_tasks_limit"] = tasks.limit if tasks else None
+    found["cgroup_tasks"] = tasks.current if tasks else None
     return found
 
 

@@ -61,9 +61,9 @@ def made(
     samples = []
     for index in range(int(seconds / interval) + 1):
         t = index * interval
-        size, resident = (f(t) if callable(f) else f for f in (vsize, rss))
+        size, resident, running = (f(t) if callable(f) else f for f in (vsize, rss, threads))
         files = {
-            "/proc/42/stat": stat_line(size, resident, threads).encode(),
+            "/proc/42/stat": stat_line(size, resident, running).encode(),
             "/proc/42/statm": f"{size // 4096} {resident // 4096} 0 0 0 0 0\n".encode(),
             "/proc/42/status": (
                 "Name: made\nState: S\nPid: 42\nPPid: 1\nUid: 0\nGid: 0\n"

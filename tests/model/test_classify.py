@@ -99,6 +99,89 @@ def test_guards_without_a_mapping_are_known_by_their_flag():
     assert regions.kinds.tolist() == [RegionKind.THREAD_STACK]
 
 
+STACK_FLAGS, PLAIN_FLAGS = "rd wr mr mw me ac nh", "rd wr mr mw me ac"
+
+
+def test_where_the_kernel_marks_stacks_memory_above_a_guard_is_none():
+    """The JVM's metaspace, and pages that an allocator guards, beside a real stack (openjdk 17, Linux 6.18)."""
+    assert kinds(
+        (A, 128 * KIB, "---p", "", 0, 0, "mr mw me"),
+        (A + 128 * KIB, 448 * KIB, "rw-p", "", 400, 400, PLAIN_FLAGS),
+        (2 * A, 16 * KIB, "---p", "", 0, 0, "mr mw me"),
+        (2 * A + 16 * KIB, 1008 * KIB, "rw-p", "", 8, 8, STACK_FLAGS),
+    ) == [
+        RegionKind.GUARD,
+        RegionKind.PLAIN_ANONYMOUS,
+        RegionKind.THREAD_STACK,
+        RegionKind.THREAD_STACK,
+    ]
+
+
+def test_a_reservation_makes_no_stack_even_where_none_is_marked():
+    """V8's code range (node 20): MAP_NORESERVE, which no C library asks for a stack."""
+    assert kinds(
+        (A, 4 * KIB, "---p", "", 0, 0, "mr mw me dc nr"),
+        (A + 4 * KIB, 240 * KIB, "rwxp", "", 12, 12, "rd wr ex mr mw me dc nr"),
+    ) == [RegionKind.GUARD, RegionKind.PLAIN_ANONYMOUS]
+
+
+def test_stacks_without_guards_are_known_by_the_mark_and_have_merged():
+    regions = classify(layout((A, 11 * MIB, "rw-p", "", 88, 88, STACK_FLAGS)))
+    assert regions.kinds.tolist() == [RegionKind.THREAD_STACK]
+    assert regions.guardless_stacks.tolist() == [True]
+    guarded = layout(
+        (A, 4 * KIB, "---p", "", 0, 0, "mr mw me nh"),
+        (A + 4 * KIB, MIB, "rw-p", "", 8, 8, STACK_FLAGS),
+        (2 * A, 2 * MIB, "rw-p", "", 8, 8, STACK_FLAGS + " gu"),
+    )
+    assert classify(guarded).guardless_stacks.tolist() == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("perms", "name", "flags"),
+    [
+        ("rw-p", "", STACK_FLAGS + " nr"),
+        ("r--p", "", "rd mr mw me nh"),
+        ("rw-p", "[anon: Go: heap]", STACK_FLAGS),
+    ],
+)
+def test_the_mark_alone_makes_no_stack_of_what_cannot_be_one(perms, name, flags):
+    assert kinds((A, MIB, perms, name, 8, 8, flags)) == [RegionKind.PLAIN_ANONYMOUS]
+
+
+def test_a_process_that_is_marked_as_a_whole_has_no_stacks_by_the_mark():
+    assert kinds(
+        (A, MIB, "rw-p", "", 8, 8, STACK_FLAGS),
+        (2 * A, MIB, "rw-p", "[stack]", 8, 8, "rd wr mr mw me gd ac nh"),
+    ) == [RegionKind.PLAIN_ANONYMOUS, RegionKind.MAIN_STACK]
+
+
+@pytest.mark.parametrize("name", ["[stack:4711]", "[anon:stack_and_tls:4711]"])
+def test_a_stack_that_has_a_name_is_one_and_so_is_its_guard(name):
+    assert (
+        kinds(
+            (A, 4 * KIB, "---p", ""),
+            (A + 4 * KIB, MIB, "rw-p", name, 8, 8, PLAIN_FLAGS),
+            (2 * A, MIB, "rw-p", name, 8, 8, PLAIN_FLAGS),
+        )
+        == [RegionKind.THREAD_STACK] * 3
+    )
+
+
+@pytest.mark.parametrize("base", [0xC000000000, 0x4000000000], ids=["amd64", "arm64"])
+def test_the_heap_of_go_is_no_arena_of_malloc(base):
+    """Its first piece of 64 MiB looks like one (go 1.19): a place of its own tells it."""
+    assert kinds(
+        (base, 8 * MIB, "rw-p", "", 476, 476, PLAIN_FLAGS),
+        (base + 8 * MIB, 56 * MIB, "---p", "", 0, 0, "mr mw me"),
+        (A, 8 * MIB, "rw-p", "", 476, 476, PLAIN_FLAGS),
+    ) == [
+        RegionKind.ALLOCATOR_ARENA,
+        RegionKind.ALLOCATOR_ARENA,
+        RegionKind.PLAIN_ANONYMOUS,
+    ]
+
+
 def test_a_huge_page_mapping_and_device_memory_are_none_of_the_four():
     regions = classify(
         layout(

@@ -110,8 +110,13 @@ def _stack(mapping: Pasted, among: Sequence[Pasted]) -> Remark:
                     f"a thread stack. VSZ grows by {total} a thread; one that stays after its thread has ended "
                     "belongs to a thread that nobody joined"
                 )
+    if "gu" in mapping.flags:
+        return note(
+            "a thread stack, by its flags nh and gu: glibc 2.42 and later keep the guard inside"
+        )
     return note(
-        "a thread stack, by its flags nh and gu: glibc 2.42 and later keep the guard inside"
+        "a thread stack without a guard, or several that have merged, by its flag nh (MAP_STACK); where most of it is"
+        " touched it is other memory, for MADV_NOHUGEPAGE sets the same flag"
     )
 
 
