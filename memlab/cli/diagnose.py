@@ -1,6 +1,7 @@
 """Name the leak of a process or of a recording, or say why it is none.
 
-TARGET is a pid or a recording made with `memlab record`. Reads only; nothing is attached
+TARGET is a pid or a recording made with `memlab record` or `memlab-capture`; several recordings of one
+process, made at different times, are judged as one. Reads only; nothing is attached
 and nothing is stopped. What another user's process does not let us read is named.
 Ctrl-C ends the watch, and the verdict is about what was seen until then.
 
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """TARGET and how to look at it."""
-    parser.add_argument("target", metavar="TARGET", help="a pid, or a recording (run.tar.gz)")
+    parser.add_argument(
+        "targets",
+        metavar="TARGET",
+        nargs="+",
+        help="a pid, or recordings (run.tar.gz) of one process",
+    )
     _types.add_sampling(parser, 15.0)
     parser.add_argument(
         "--interval", type=_types.seconds, default=0.2, help="between samples (default 0.2)"
@@ -50,14 +56,21 @@ def run(args: argparse.Namespace) -> int:
     from memlab.diagnose import diagnose
     from memlab.model.diagnosis import Verdict
     from memlab.observe.files import open_recording
+    from memlab.observe.joined import join
     from memlab.present.text import diagnosis_text
     from memlab.units import format_seconds
 
     control = open_recording(args.control) if args.control else None
-    if args.target.isdigit():
+    pids = [target for target in args.targets if target.isdigit()]
+    if pids and len(args.targets) > 1:
+        raise Refused(
+            f"pid {pids[0]} is watched by itself",
+            f"record it first: memlab record {pids[0]} -o now.tar.gz --seconds 15",
+        )
+    if pids:
         if sys.stderr.isatty() and not args.json:
             print(
-                f"watching pid {args.target} for {format_seconds(args.seconds)} … (Ctrl-C judges at once)",
+                f"watching pid {pids[0]} for {format_seconds(args.seconds)} … (Ctrl-C judges at once)",
                 file=sys.stderr,
             )
         found = _watch(args)
@@ -66,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.children:
         raise Refused("a recording is of one process", "leave --children out")
     else:
-        found = [diagnose(open_recording(args.target), control=control)]
+        recordings = [open_recording(target) for target in args.targets]
+        found = [diagnose(join(recordings, args.targets), control=control)]
     if args.json:
         plain = [one.to_json() for one in found]
         print(json.dumps(plain if args.children else plain[0], indent=2))
@@ -80,7 +94,7 @@ def _watch(args: argparse.Namespace) -> list[Diagnosis]:
     from memlab.session import watch_and_diagnose, watch_and_diagnose_family
 
     how = {"interval": args.interval, "budget": args.budget, "stall": args.stall}
-    pid, seconds = int(args.target), args.seconds
+    pid, seconds = int(args.targets[0]), args.seconds
     if args.children:
         family = watch_and_diagnose_family(pid, seconds, interruptible=True, **how)
         return [found for found, _ in family]
