@@ -19,7 +19,8 @@ from memlab.observe.files import open_recording
 
 WINDOWS = (5.0, 10.0, 15.0, 30.0, 60.0)
 CONFIDENCES = (0.8, 0.9, 0.95, 0.99, 0.999)
-MOMENTS = (*range(1, 15), *range(15, 61, 5))
+# when a watcher who asks again and again would ask: closely at first; the windows are among them
+MOMENTS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 # of its ticks a watch must have had so many, and none of its gaps may be longer, or it was starved
 FEWEST_TICKS, LONGEST_GAP_SECONDS = 0.8, 2.0
 
@@ -29,11 +30,20 @@ def judge_file(path: Path, seconds: float) -> dict[str, Any]:
     recording = open_recording(path)
     if recording.events:
         raise Unsupported(f"{path} holds what the leaker said of itself", "record it anew")
-    said = {f"{window:g}": _said(recording, window) for window in (*_windows(seconds), seconds)}
+    said = {
+        moment: _plain(diagnose(beginning(recording, moment)))
+        for moment in (*(moment for moment in MOMENTS if moment < seconds), seconds)
+    }
     return {
         "engine": engine(),
-        "windows": said,
-        "moments": _moments(recording),
+        "windows": {
+            f"{window:g}": {
+                **said[window],
+                "baselines": judged_by_all(beginning(recording, window)),
+            }
+            for window in (*_windows(seconds), seconds)
+        },
+        "moments": _changes(said),
         "enough": _enough(recording),
         "watch": _watch(recording),
     }
@@ -62,11 +72,6 @@ def beginning(recording: Recording, seconds: float) -> Recording:
     return replace(recording, samples=seen)
 
 
-def _said(recording: Recording, seconds: float) -> dict[str, Any]:
-    part = beginning(recording, seconds)
-    return {**_plain(diagnose(part)), "baselines": judged_by_all(part)}
-
-
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "verdict": diagnosis.verdict.value,
@@ -77,16 +82,13 @@ def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _moments(recording: Recording) -> list[list[Any]]:
-    """[seconds, verdict, first pattern] whenever that changed; each second at first, then each fifth."""
+def _changes(said: dict[float, dict[str, Any]]) -> list[list[Any]]:
+    """[seconds, verdict, first pattern] whenever that changed."""
     changes: list[list[Any]] = []
-    whole = recording.seconds
-    for seconds in (*(moment for moment in MOMENTS if moment < whole), whole):
-        diagnosis = diagnose(beginning(recording, seconds))
-        first = diagnosis.findings[0].pattern if diagnosis.findings else None
-        said = [diagnosis.verdict.value, first and first.value]
-        if not changes or changes[-1][1:] != said:
-            changes.append([round(seconds, 1), *said])
+    for seconds, plain in said.items():
+        told = [plain["verdict"], next(iter(plain["patterns"]), None)]
+        if not changes or changes[-1][1:] != told:
+            changes.append([seconds, *told])
     return changes
 
 
