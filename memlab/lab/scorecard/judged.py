@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import memlab.diagnose
 from memlab.diagnose import diagnose
+from memlab.diagnose.enough import beginning, is_enough, moments
 from memlab.errors import Unsupported
 from memlab.lab.scorecard.baselines import judged_by_all
 from memlab.model.diagnosis import Diagnosis, Verdict
@@ -19,8 +18,6 @@ from memlab.observe.files import open_recording
 
 WINDOWS = (5.0, 10.0, 15.0, 30.0, 60.0)
 CONFIDENCES = (0.8, 0.9, 0.95, 0.99, 0.999)
-# when a watcher who asks again and again would ask: closely at first; the windows are among them
-MOMENTS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 # of its ticks a watch must have had so many, and none of its gaps may be longer, or it was starved
 FEWEST_TICKS, LONGEST_GAP_SECONDS = 0.8, 2.0
 
@@ -30,21 +27,23 @@ def judge_file(path: Path, seconds: float) -> dict[str, Any]:
     recording = open_recording(path)
     if recording.events:
         raise Unsupported(f"{path} holds what the leaker said of itself", "record it anew")
-    said = {
-        moment: _plain(diagnose(beginning(recording, moment)))
-        for moment in (*(moment for moment in MOMENTS if moment < seconds), seconds)
-    }
+    windows = (*(window for window in WINDOWS if window < seconds), seconds)
+    asked = moments(recording.seconds)
+    said = {moment: diagnose(beginning(recording, moment)) for moment in sorted({*windows, *asked})}
     return {
         "engine": engine(),
         "windows": {
             f"{window:g}": {
-                **said[window],
+                **_plain(said[window]),
                 "baselines": judged_by_all(beginning(recording, window)),
             }
-            for window in (*_windows(seconds), seconds)
+            for window in windows
         },
         "moments": _changes(said),
-        "enough": _enough(recording),
+        "enough": {
+            f"{confidence:g}": _enough(recording, said, asked, confidence)
+            for confidence in CONFIDENCES
+        },
         "watch": _watch(recording),
     }
 
@@ -59,19 +58,6 @@ def engine() -> str:
     return digest.hexdigest()[:12]
 
 
-def _windows(seconds: float) -> list[float]:
-    return [window for window in WINDOWS if window < seconds]
-
-
-def beginning(recording: Recording, seconds: float) -> Recording:
-    """What was seen in the first so many seconds."""
-    if not recording.samples:
-        return recording
-    until = recording.samples[0].monotonic + seconds + 1e-3
-    seen = tuple(sample for sample in recording.samples if sample.monotonic <= until)
-    return replace(recording, samples=seen)
-
-
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "verdict": diagnosis.verdict.value,
@@ -82,32 +68,28 @@ def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _changes(said: dict[float, dict[str, Any]]) -> list[list[Any]]:
+def _changes(said: dict[float, Diagnosis]) -> list[list[Any]]:
     """[seconds, verdict, first pattern] whenever that changed."""
     changes: list[list[Any]] = []
-    for seconds, plain in said.items():
+    for seconds, diagnosis in said.items():
+        plain = _plain(diagnosis)
         told = [plain["verdict"], next(iter(plain["patterns"]), None)]
         if not changes or changes[-1][1:] != told:
-            changes.append([seconds, *told])
+            changes.append([round(seconds, 2), *told])
     return changes
 
 
-def _enough(recording: Recording) -> dict[str, dict[str, Any] | None] | None:
-    """By confidence: when the watch would have stopped by itself, and what it would have said."""
-    first_enough = _early_stop()
-    if first_enough is None:
-        return None
-    found: dict[str, dict[str, Any] | None] = {}
-    for confidence in CONFIDENCES:
-        stopped = first_enough(recording, confidence)
-        found[f"{confidence:g}"] = (
-            None if stopped is None else {"seconds": round(stopped[0], 2), **_plain(stopped[1])}
-        )
-    return found
+def _enough(
+    recording: Recording, said: dict[float, Diagnosis], asked: list[float], confidence: float
+) -> dict[str, Any]:
+    """When the watch would have ended by itself, and what it would have said: `enough.first_enough`.
 
-
-def _early_stop() -> Callable[[Recording, float], tuple[float, Diagnosis] | None] | None:
-    return None
+    Asked here of verdicts that are there already, for all confidences at once.
+    """
+    for moment in asked:
+        if is_enough(said[moment], confidence, len(asked) + 1):
+            return {"seconds": round(moment, 2), **_plain(said[moment])}
+    return {"seconds": round(recording.seconds, 2), **_plain(said[max(said)])}
 
 
 def _watch(recording: Recording) -> dict[str, Any]:
