@@ -29,19 +29,21 @@ def judge_file(path: Path, seconds: float) -> dict[str, Any]:
         raise Unsupported(f"{path} holds what the leaker said of itself", "record it anew")
     windows = (*(window for window in WINDOWS if window < seconds), seconds)
     asked = moments(recording.seconds)
-    said = {moment: diagnose(beginning(recording, moment)) for moment in sorted({*windows, *asked})}
+    parts = {moment: beginning(recording, moment) for moment in {*windows, *asked}}
+    parts[seconds] = recording  # the last tick may come a moment late
+    said = {moment: diagnose(part) for moment, part in parts.items()}
     return {
         "engine": engine(),
         "windows": {
             f"{window:g}": {
                 **_plain(said[window]),
-                "baselines": judged_by_all(beginning(recording, window)),
+                "baselines": judged_by_all(parts[window]),
             }
             for window in windows
         },
-        "moments": _changes(said),
         "enough": {
-            f"{confidence:g}": _enough(recording, said, asked, confidence)
+            f"{confidence:g}": _enough({moment: said[moment] for moment in asked}, confidence)
+            or {"seconds": round(recording.seconds, 2), **_plain(said[seconds])}
             for confidence in CONFIDENCES
         },
         "watch": _watch(recording),
@@ -68,28 +70,15 @@ def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _changes(said: dict[float, Diagnosis]) -> list[list[Any]]:
-    """[seconds, verdict, first pattern] whenever that changed."""
-    changes: list[list[Any]] = []
-    for seconds, diagnosis in said.items():
-        plain = _plain(diagnosis)
-        told = [plain["verdict"], next(iter(plain["patterns"]), None)]
-        if not changes or changes[-1][1:] != told:
-            changes.append([round(seconds, 2), *told])
-    return changes
-
-
-def _enough(
-    recording: Recording, said: dict[float, Diagnosis], asked: list[float], confidence: float
-) -> dict[str, Any]:
-    """When the watch would have ended by itself, and what it would have said: `enough.first_enough`.
+def _enough(said: dict[float, Diagnosis], confidence: float) -> dict[str, Any] | None:
+    """When a watch would have ended before its end, and what it would have said: `enough.first_enough`.
 
     Asked here of verdicts that are there already, for all confidences at once.
     """
-    for moment in asked:
-        if is_enough(said[moment], confidence, len(asked) + 1):
-            return {"seconds": round(moment, 2), **_plain(said[moment])}
-    return {"seconds": round(recording.seconds, 2), **_plain(said[max(said)])}
+    for moment, diagnosis in said.items():
+        if is_enough(diagnosis, confidence, len(said) + 1):
+            return {"seconds": round(moment, 2), **_plain(diagnosis)}
+    return None
 
 
 def _watch(recording: Recording) -> dict[str, Any]:
