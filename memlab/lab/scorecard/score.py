@@ -188,9 +188,10 @@ def in_window(results: Sequence[Result], seconds: float) -> list[Result]:
 
 
 def by_stratum(results: Sequence[Result]) -> dict[str, dict[str, list[Result]]]:
-    """The results by what the draw dealt out: kind, language, profile, rate, jitter, lead."""
+    """The results by what the draw dealt out: kind, place, language, profile, rate, jitter, lead."""
     ways: dict[str, Callable[[Result], str]] = {
         "kind": lambda r: r.case.kind,
+        "what leaks shows": lambda r: where_it_shows(r.case),
         "language": lambda r: r.case.lang,
         "profile": lambda r: r.case.profile,
         "rate over the window": lambda r: rate_class(r.case),
@@ -203,6 +204,18 @@ def by_stratum(results: Sequence[Result]) -> dict[str, dict[str, list[Result]]]:
         for result in sorted(results, key=key):
             groups.setdefault(key(result), []).append(result)
     return grouped
+
+
+# meters of the manifest that are not the process's own: its /proc shows nothing of what they count
+_ELSEWHERE = ("cgroup", "tmpfs", "/dev/shm", "sysvipc")
+
+
+def where_it_shows(case: Case) -> str:
+    """Whether a leak moves anything in /proc/PID, or only things of the machine."""
+    if case.kind != LEAK_KIND:
+        return "no leak"
+    own = [meter for meter in leakers()[case.name].moves if not meter.startswith(_ELSEWHERE)]
+    return "in /proc/PID" if own else "nowhere in /proc/PID"
 
 
 def rate_class(case: Case) -> str:
