@@ -27,6 +27,7 @@ COMMANDS = (
     "diagnose",
     "record",
     "mimic",
+    "strangers",
     "pidstat",
     "pmap",
     "top",
