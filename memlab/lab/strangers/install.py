@@ -6,17 +6,20 @@ set, both below `~/.cache/memlab/strangers`; nothing is installed into the machi
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from memlab.errors import Unsupported
 from memlab.lab.paths import cache_folder
 from memlab.lab.strangers.cases import Case
 
-_INSTALL_SECONDS = 600
+_INSTALL_SECONDS = 600  # the largest is JupyterLab; a busy machine takes minutes
 _VERSION_SECONDS = 20
 
 
@@ -43,12 +46,13 @@ def python(case: Case) -> str:
         return shutil.which("python3") or sys.executable
     place = folder() / f"pip-{_key(case.pip)}"
     program = place / "bin/python"
-    if not (place / "done").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        _do([sys.executable, "-m", "venv", str(place)], place.parent, case)
-        quiet = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-        _do([str(program), "-m", "pip", "install", *quiet, *case.pip], place, case)
-        (place / "done").touch()
+    with _one_at_a_time(place):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            _do([sys.executable, "-m", "venv", str(place)], place.parent, case)
+            quiet = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+            _do([str(program), "-m", "pip", "install", *quiet, *case.pip], place, case)
+            (place / "done").touch()
     return str(program)
 
 
@@ -57,13 +61,14 @@ def node_modules(case: Case) -> str:
     if not case.npm:
         return ""
     place = folder() / f"npm-{_key(case.npm)}"
-    if not (place / "done").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        (place / "package.json").write_text('{"private": true}\n')
-        quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-        _do(["npm", "install", *quiet, *case.npm], place, case)
-        (place / "done").touch()
+    with _one_at_a_time(place):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            (place / "package.json").write_text('{"private": true}\n')
+            quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+            _do(["npm", "install", *quiet, *case.npm], place, case)
+            (place / "done").touch()
     return str(place / "node_modules")
 
 
@@ -81,6 +86,15 @@ def version(case: Case) -> str:
         return "?"
     lines = (done.stdout.strip() or done.stderr.strip() or "?").splitlines()
     return lines[0][:60].strip()
+
+
+@contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    """Twins, or two runs of this command, want the same releases at once."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open(place.with_name(f"{place.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _do(argv: list[str], where: Path, case: Case) -> None:

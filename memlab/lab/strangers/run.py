@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from memlab.diagnose import diagnose
 from memlab.errors import MemlabError
 from memlab.lab.strangers import install
 from memlab.lab.strangers.box import Box
 from memlab.lab.strangers.cases import Case
 from memlab.lab.strangers.judged import Judged, judged
 from memlab.lab.strangers.long_look import LongLook
+from memlab.observe.files import open_recording
 
 MOST_AT_ONCE = 3
-_SLACK_SECONDS = 90
+_SLACK_SECONDS = 90  # a busy machine starts Python late
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ def run_one(case: Case, plan: Plan) -> Judged:
 
 
 def judge_recordings(case: Case, folder: Path) -> Judged:
-    """Judge what an earlier run kept in `folder`."""
+    """Judge what an earlier run kept in `folder`, as `memlab diagnose FILE` does."""
     paths = kept(case, folder)
     if not paths:
         return Judged(case.name, skipped=f"{folder} has no recording of it")
     try:
-        answers = [_answer(["diagnose", str(path), "--json"], _SLACK_SECONDS)[0] for path in paths]
+        answers = [diagnose(open_recording(str(path))).to_json() for path in paths]
     except MemlabError as error:
         return Judged(case.name, failed=str(error))
     return judged(case, answers)
