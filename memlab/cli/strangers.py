@@ -69,9 +69,10 @@ def run(args: argparse.Namespace) -> int:
                 lines.write(json.dumps(found.to_json()) + "\n")
 
     if args.again:
-        results = [judge_recordings(case, Path(args.again)) for case in cases]
-        for case, found in zip(cases, results, strict=True):
-            tell(case, found)
+        results = []
+        for case in cases:
+            results.append(judge_recordings(case, Path(args.again)))
+            tell(case, results[-1])
     else:
         keep = Path(args.keep) if args.keep else None
         results = run_all(cases, Plan(args.seconds, args.jobs, keep, args.long_look), tell)

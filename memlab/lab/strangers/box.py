@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from memlab.errors import Gone, MemlabError, Unsupported
+from memlab.errors import Gone, MemlabError, Refused, Unsupported
 from memlab.lab.containment import Need
 from memlab.lab.events import Events, why_it_ended
 from memlab.lab.experiment import spawn_guard
@@ -44,8 +44,7 @@ class Box:
     def __init__(self, case: Case) -> None:
         self.case = case
         _remove_abandoned()
-        place = _runs(self._other_user())
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{case.name}-", dir=place))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=_runs()))
         self.port = _free_port()
         self._load: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -237,18 +236,18 @@ class Box:
             )
 
 
-def _runs(other_user: bool = False) -> Path:
-    """Where strangers have their folders: another user may not reach into the cache of this one."""
-    place = (
-        Path(tempfile.gettempdir(), "memlab-strangers") if other_user else install.folder() / "runs"
-    )
-    place.mkdir(parents=True, exist_ok=True)
+def _runs() -> Path:
+    """Where strangers have their folders: short, for names of sockets are (unix(7): 108 bytes)."""
+    place = Path(tempfile.gettempdir(), f"memlab-strangers-{os.getuid()}")
+    place.mkdir(mode=0o755, exist_ok=True)
+    if place.lstat().st_uid != os.getuid():
+        raise Refused(f"{place} belongs to somebody else", "set TMPDIR to a folder of your own")
     return place
 
 
 def _remove_abandoned() -> None:
     """Folders of callers that were killed: they are named after the caller's pid."""
-    for path in (*_runs().iterdir(), *_runs(True).iterdir()):
+    for path in _runs().iterdir():
         pid = path.name.partition("-")[0]
         if pid.isdecimal() and not os.path.exists(f"/proc/{pid}"):
             shutil.rmtree(path, ignore_errors=True)

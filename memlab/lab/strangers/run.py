@@ -73,7 +73,7 @@ def judge_recordings(case: Case, folder: Path) -> Judged:
         answers = [diagnose(open_recording(str(path))).to_json() for path in paths]
     except MemlabError as error:
         return Judged(case.name, failed=str(error))
-    return judged(case, answers)
+    return judged(case, answers, install.version(case))
 
 
 def kept(case: Case, folder: Path) -> list[Path]:
