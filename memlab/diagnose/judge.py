@@ -19,7 +19,7 @@ from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
 from memlab.diagnose.standing import standing
-from memlab.diagnose.trend import FEWEST_STEPS, Shape, Trend, trend
+from memlab.diagnose.trend import FEWEST_STEPS, LEVEL_SHARE, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
 from memlab.model.memory import Basis
 from memlab.model.recording import Recording
@@ -225,10 +225,10 @@ def _longer(worst: Judged, seconds: float) -> float:
     if grown < worst.least:
         return max(2 * seconds, 2 * seconds * worst.least / grown)
     if found.shape is Shape.FILLING:
-        return (seconds + found.decided_after) / (1 - 2 / LEVELS)
+        return (seconds + found.decided_after) / (1 - LEVEL_SHARE)
     still = found.decided_after - found.level_seconds
-    # level for two fifths of the watch, and for as long as it takes
-    ended = max(seconds + still, (seconds - found.level_seconds) / (1 - 2 / LEVELS))
+    # level for a block of the watch, and for as long as it takes
+    ended = max(seconds + still, (seconds - found.level_seconds) / (1 - LEVEL_SHARE))
     return min(2 * seconds, ended) if still > 0 and ended > seconds else 2 * seconds
 
 

@@ -30,6 +30,8 @@ from memlab.units import PAGE_BYTES
 
 MOST_POINTS = 400  # pairs of points grow with the square; thinned evenly beyond this
 FEWEST_STEPS = 3
+# what has been level for a whole block may have stopped: that is the grain in which the window is seen
+LEVEL_SHARE = 1 / LEVELS
 
 
 class Shape(Enum):
@@ -115,7 +117,7 @@ def _by_floors(series: Series, quantum: float, rest: Pauses) -> Trend:
         since = float(series.times[-1] - coarse.times[-FEWEST_TEETH])
         hidden = known * series.seconds / since
         return Trend(Shape.CYCLIC, growth, hidden=hidden, level_seconds=since)
-    if level >= 2 / LEVELS * series.seconds and rest.surprise <= STOPPED:
+    if level >= LEVEL_SHARE * series.seconds and rest.surprise <= STOPPED:
         return _stopped(series, quantum, known, level)
     if float(np.ptp(series.values[:-1])) < quantum:
         # the last reading alone: what traffic holds at that instant it may give back in the next
@@ -138,7 +140,7 @@ def _rising(series: Series, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
     points = Series(series.name, below.times, below.values) if len(saw.times) else series
     shape = Shape.RISING
     if rest.surprise <= STOPPED:
-        stopped = rest.open_ >= 2 / LEVELS * series.seconds
+        stopped = rest.open_ >= LEVEL_SHARE * series.seconds
         shape = Shape.STOPPED if stopped else Shape.UNCLEAR
     elif _slows(blocks_of(series, LEVELS)):
         shape = Shape.SLOWING
