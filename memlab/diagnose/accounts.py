@@ -12,6 +12,7 @@ from collections.abc import Callable
 from memlab.diagnose.account import MMAP_THRESHOLD, TOP_PAD, Account, over_kinds
 from memlab.diagnose.children import children_account
 from memlab.diagnose.descriptors import descriptor_accounts
+from memlab.diagnose.given import given_accounts
 from memlab.diagnose.mapped_files import file_account
 from memlab.diagnose.stacks import (
     SMALLEST,
@@ -74,6 +75,7 @@ def accounts(recording: Recording) -> list[Account]:
         found += _reserved_account(recording)
     else:
         found = _accounts_without_mappings(recording)
+    found += given_accounts(recording)
     found += descriptor_accounts(recording)
     found.append(children_account(recording))
     found += _table_account(recording)
@@ -88,7 +90,7 @@ def kinds_of(pattern: Pattern | None) -> tuple[RegionKind, ...]:
 def _sees_mappings(recording: Recording) -> bool:
     """Whether mappings were read; where they were denied from some instant on, for half of the time."""
     looks = [sample for sample in recording if sample.regions is not None]
-    if not looks:
+    if len(looks) < 2:
         return False
     refused = lost_after(recording)
     return refused is None or 2 * refused >= recording.seconds
@@ -218,6 +220,8 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
         ),
     ]
     virtual, resident = recording.series("statm.size"), recording.series("statm.resident")
+    if len(virtual) < 2:  # a log of pidstat or top
+        virtual, resident = recording.series("stat.vsize"), recording.series("stat.rss")
     if _is_mostly_untouched(virtual, resident):
         found.append(_untouched_account(recording, virtual, resident))
     return found
@@ -233,7 +237,7 @@ def _untouched_account(recording: Recording, virtual: Series, resident: Series) 
         MMAP_THRESHOLD,
         virtual,
         "address space" + (" (thread stacks, by the size of its steps)" if stacks else ""),
-        "statm size",
+        virtual.source if virtual.source != virtual.name else "statm size",
         resident,
     )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from memlab.diagnose.account import Account
 from memlab.diagnose.floors import LEVELS, chance
-from memlab.diagnose.trend import Shape, Trend, trend
+from memlab.diagnose.trend import Shape, Trend, equal_steps, trend
 from memlab.model.recording import Recording
 from memlab.model.series import Series
 from memlab.units import format_seconds
@@ -35,6 +35,8 @@ _Pieces = list[tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 def across(account: Account, born: float | None) -> Trend | None:
     """The trend of an account with gaps: of the mappings where it fills these only, unless they rise too."""
+    if equal_steps(account.series) is not None:
+        return None  # a log of which somebody kept the lines where something changed
     found = across_gap(account.series, account.quantum, born)
     if found is None or account.mapped is None or found.shape in (Shape.CYCLIC, Shape.FALLING):
         return found

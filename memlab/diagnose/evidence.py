@@ -86,7 +86,7 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
 def _of_its_kind(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
     """What only an account of this pattern can say."""
     if account.pattern is Pattern.THREAD_STACK:
-        yield from stack_evidence(recording, found)
+        yield from stack_evidence(recording, account, found)
     elif _is_held(account):
         yield from memory_evidence(recording, account.pattern)
     elif account.pattern is Pattern.FD:

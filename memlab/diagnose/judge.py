@@ -18,6 +18,7 @@ from memlab.diagnose.evidence import describe
 from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.overlap import explained
+from memlab.diagnose.standing import standing
 from memlab.diagnose.trend import FEWEST_STEPS, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
 from memlab.model.memory import Basis
@@ -35,6 +36,7 @@ _HOW = {
     Shape.SLOWING: "less and less to tell a leak from settling in",
     Shape.FILLING: "in mappings that were there before: it ends when they are full, or a leak goes beyond them",
 }
+SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
         notes=(*recording.losses, *_notes(whole, findings), *([left] if left else [])),
         decide=decide and (once_more(recording) or decide),
         attribution=split,
+        standing=standing(recording),
         sources=recording.sources,
         cost=cost or _cost(recording),
     )
@@ -147,12 +150,12 @@ def _verdict(
     recording: Recording, judged: list[Judged]
 ) -> tuple[Verdict, str, Why | None, str | None]:
     seconds = recording.seconds
-    if len(recording) < FEWEST_INSTANTS:
+    if recording.instants < FEWEST_INSTANTS and not _stepped(recording, judged):
         return (
             Verdict.UNDECIDED,
-            f"{len(recording)} instants in {format_seconds(seconds)} are too few to judge",
+            _too_few(recording),
             None,
-            f"watch for at least {FEWEST_INSTANTS} instants: --seconds 15",
+            _more(recording),
         )
     leaking = [j for j in judged if j.leaks]
     if leaking:
@@ -170,6 +173,29 @@ def _verdict(
     return _no_leak(judged, seconds)
 
 
+def _too_few(recording: Recording) -> str:
+    if recording.header.asked.get("pasted"):
+        return f"what was handed in shows {recording.instants} readings: too few to see growth"
+    return (
+        f"{recording.instants} instants in {format_seconds(recording.seconds)} are too few to judge"
+    )
+
+
+def _more(recording: Recording) -> str:
+    pid = recording.header.pid or "PID"
+    if recording.header.asked.get("pasted"):
+        return (
+            f"a log of ten readings, as pidstat -r -p {pid} 60 10 takes in ten minutes, or on that machine:"
+            f" memlab diagnose {pid}, or memlab-capture {pid}"
+        )
+    return f"watch for at least {FEWEST_INSTANTS} instants: --seconds 15"
+
+
+def _stepped(recording: Recording, judged: list[Judged]) -> bool:
+    """Of a log somebody pastes the lines where something changes: equal steps need no more."""
+    return bool(recording.given) and any(j.leaks and j.trend.step for j in judged)
+
+
 def _is_open(judged: Judged) -> bool:
     """It moved upwards, and this window cannot say whether that goes on."""
     found = judged.trend
@@ -182,7 +208,7 @@ def _undecided(
     open_questions: list[Judged], seconds: float
 ) -> tuple[Verdict, str, Why | None, str | None]:
     worst = max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
-    longer = _longer(worst, seconds)
+    longer = max(SHORTEST_SECONDS, _longer(worst, seconds))
     how = _HOW.get(worst.trend.shape, "too little or too unevenly to tell a leak from settling in")
     return (
         Verdict.UNDECIDED,
@@ -304,7 +330,7 @@ def _young(recording: Recording) -> Iterator[str]:
         recording.header.target.get("start_time_ticks"),
         recording.header.host.get("ticks_per_second"),
     )
-    if started is None or not ticks:
+    if started is None or not ticks or not len(recording):
         return
     age = recording.samples[0].monotonic - started / ticks
     if 0 <= age < recording.seconds:

@@ -102,14 +102,17 @@ def idle_bytes(sample: Sample) -> int | None:
     return max(0, whole - (sample.stat.num_threads - 1) * usual)
 
 
-def stack_evidence(recording: Recording, found: Trend) -> Iterator[str]:
+def stack_evidence(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
     """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
     threads = recording.series("stat.num_threads").values
     started = int(threads[-1] - threads[0]) if len(threads) else 0
     looked = [sample for sample in recording if sample.regions is not None]
-    regions = [sample.regions for sample in (looked[:1] + looked[-1:]) if sample.regions]
+    ends = looked[:1] if len(looked) < 2 else [looked[0], looked[-1]]
+    regions = [sample.regions for sample in ends if sample.regions is not None]
     if len(looked) < 2:
-        yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
+        if len(threads):
+            yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
+        yield from _by_size(recording, account, regions)
         return
     before, after = (seen.count_by_kind[RegionKind.THREAD_STACK] for seen in regions)
     gained = after - before
@@ -125,6 +128,23 @@ def stack_evidence(recording: Recording, found: Trend) -> Iterator[str]:
     elif started > 0:
         yield "the threads are still running: more are started than ever end"
     yield from _stack_sizes(regions[-1])
+
+
+def _by_size(recording: Recording, account: Account, looked: list[Regions]) -> Iterator[str]:
+    """Sums only: the size of a step must tell, and a look at smaps may show one such mapping."""
+    step, resident = equal_steps(account.series), account.resident
+    if resident is not None and len(resident) > 1:
+        yield f"RSS moved by {format_bytes(resident.growth)} in the same time: what is mapped is hardly touched"
+    page = recording.header.page_bytes
+    if step is not None and (step.bytes - page) % _ROUND == 0:
+        yield (
+            f"each step is {(step.bytes - page) // KIB:,} kB and one page of {page // KIB} kB: the size of a thread"
+            " stack and its guard"
+        )
+    for regions in looked:
+        yield from _stack_sizes(regions)
+    if not looked:
+        yield "what would confirm it: in smaps, mappings of that size rw-p, each beside a guard ---p"
 
 
 def _merged(regions: Regions, gained: int) -> Iterator[str]:

@@ -51,7 +51,7 @@ class Recording:
     `losses` says in sentences what could not be opened or kept. `given` are the series that came
     without the kernel's text (a pidstat log, top, free), by the name of the field that they show;
     their times are on the clock of the samples, where there are samples. `sources` says in a
-    sentence each what an input was taken for.
+    sentence each what an input was taken for, `told` what the inputs say by themselves.
     """
 
     header: Header
@@ -59,6 +59,7 @@ class Recording:
     losses: tuple[str, ...] = ()
     given: Mapping[str, Series] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -1,0 +1,89 @@
+"""Logs of `pidstat -r` (sysstat, pidstat.c): time, PID, faults a second, VSZ, RSS, %MEM, command.
+
+The columns are found by their header where there is one, and else by their places: a clock, AM or PM, a UID
+in later versions, PID, minflt/s, majflt/s, VSZ and RSS in kB, %MEM, command. `-h` prints all in one table, its
+time in seconds since the epoch or as a clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from memlab.observe.pasted.taken import Taken, series_of
+from memlab.observe.pasted.text import ELISION, Days, clock, has_12_hours
+from memlab.units import KIB, format_seconds
+
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_LINE = re.compile(
+    r"^\s*(?P<time>\d{9,11}|\d{1,2}:\d\d:\d\d(?:\s*[AP]M)?)\s+"
+    rf"(?:(?P<uid>\d+)\s+)?(?P<pid>\d+)\s+(?P<minflt>{_NUMBER})\s+(?P<majflt>{_NUMBER})\s+"
+    rf"(?P<vsz>\d+)\s+(?P<rss>\d+)\s+(?P<share>{_NUMBER})\s+(?P<comm>\S.*)$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One line: seconds, bytes."""
+
+    seconds: float
+    vsz: int
+    rss: int
+
+
+def looks_like(lines: list[str]) -> bool:
+    """Whether a line of it has the columns of `pidstat -r`."""
+    return any(_LINE.match(line) for line in lines)
+
+
+def read(lines: list[str], pid: int | None = None) -> Taken:
+    """The process with this pid; else the one whose address space and memory grew most."""
+    found = _processes(lines)
+    chosen = max(found, key=lambda key: (key[0] == pid, _growth(found[key])))
+    readings = found[chosen]
+    elided = sum(bool(ELISION.match(line)) for line in lines)
+    over = format_seconds(readings[-1].seconds - readings[0].seconds)
+    hours = "12" if has_12_hours(lines) else "24"
+    what = f"pidstat -r log, {hours}-hour clock: {len(readings)} readings of {chosen[1]} (pid {chosen[0]}) over {over}"
+    if elided:
+        what += f", {elided} gaps marked in it"
+    if len(found) > 1:
+        what += f"; of {len(found)} processes it grew most (--pid names another)"
+    times = [reading.seconds for reading in readings]
+    source = "pidstat -r"
+    return Taken(
+        what,
+        *chosen,
+        {
+            "stat.vsize": series_of(
+                "stat.vsize", times, [r.vsz for r in readings], f"{source} VSZ"
+            ),
+            "stat.rss": series_of("stat.rss", times, [r.rss for r in readings], f"{source} RSS"),
+        },
+        cannot=("pidstat shows two sums: which mapping grew is in smaps",),
+    )
+
+
+def _processes(lines: list[str]) -> dict[tuple[int, str], list[Reading]]:
+    """(pid, comm) -> readings in their order."""
+    days: dict[int, Days] = defaultdict(Days)
+    found: dict[tuple[int, str], list[Reading]] = defaultdict(list)
+    for line in lines:
+        fields = _LINE.match(line)
+        if not fields:
+            continue
+        pid = int(fields["pid"])
+        since_midnight = clock(fields["time"])
+        seconds = (
+            float(fields["time"]) if since_midnight is None else days[pid].seconds(since_midnight)
+        )
+        sizes = (int(fields[name]) * KIB for name in ("vsz", "rss"))
+        found[pid, fields["comm"]].append(Reading(seconds, *sizes))
+    return found
+
+
+def _growth(readings: list[Reading]) -> int:
+    first, last = readings[0], readings[-1]
+    return (last.vsz - first.vsz) + (last.rss - first.rss)
