@@ -19,7 +19,8 @@ class Heaptrack:
     get = "apt-get install heaptrack"
     why = (
         "it preloads its own malloc, free and the like. mmap, shmat, descriptors and stacks of threads pass it by. "
-        "Of the Python program it sees C frames only; pymalloc's arenas are mappings, and no block of malloc."
+        "Of the Python program it sees C frames only; pymalloc's arenas are mappings, and no block of malloc, "
+        "and what lists still held Python frees at its exit."
     )
 
     def version(self) -> str | None:

@@ -17,7 +17,8 @@ class Valgrind:
     get = "apt-get install valgrind"
     why = (
         "memcheck replaces malloc and free, and (with --track-fds=yes) lists descriptors. Memory that comes "
-        "from mmap, shmat, brk or a thread's stack is no block of malloc. Of the Python program it sees C frames only."
+        "from mmap, shmat, brk or a thread's stack is no block of malloc. Of the Python program it sees C frames only, "
+        "and what lists still held Python frees at its exit."
     )
 
     def version(self) -> str | None:
