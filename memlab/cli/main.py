@@ -23,6 +23,7 @@ COMMANDS = (
     "lab",
     "leakers",
     "leak",
+    "finders",
     "sweep",
     "diagnose",
     "record",

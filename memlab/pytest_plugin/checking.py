@@ -15,6 +15,7 @@ from memlab.errors import Refused
 from memlab.model.diagnosis import Diagnosis, Verdict
 from memlab.pytest_plugin.observer import Observer
 from memlab.pytest_plugin.report import failure_text, line_text, undecided_text
+from memlab.pytest_plugin.room import fill
 
 # as many readings as the judge asks for; importing it here would bring numpy into the process that is watched
 FEWEST_ROUNDS = 10
@@ -54,6 +55,16 @@ def check(
     for name, value, least in (("rounds", rounds, FEWEST_ROUNDS), ("warm_up", warm_up, 0)):
         if not isinstance(value, int) or value < least:
             raise Refused(f"{name}={value!r}", f"write a whole number, at least {least}")
+    filled = fill()
+    try:
+        return _check(call, test, rounds, warm_up, collect)
+    finally:
+        filled.clear()
+
+
+def _check(
+    call: Callable[[], object], test: str, rounds: int, warm_up: int, collect: bool
+) -> Checked:
     seen = _watch(call, rounds, warm_up, collect)
     windows = [seen]
     for factor in LONGER[1:]:
