@@ -265,6 +265,15 @@ def test_the_report_names_every_loss_and_all_that_is_apart():
     assert len(rows) > 40
 
 
+def test_a_page_of_nothing_that_was_found():
+    quiet = [result(0, "leak", "undecided"), result(1, "control", "not-a-leak")]
+    for one in quiet:
+        for window in one.said["windows"].values():
+            window["baselines"] = dict.fromkeys(window["baselines"], False)
+    assert "Plotly.newPlot" in page(data(quiet))
+    assert "Plotly.newPlot" in page(data([]))
+
+
 def test_the_page_needs_no_network():
     text = page(data(RESULTS))
     assert "Plotly.newPlot" in text

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ class _Judges:
         self._store = store
         self._said = store.verdicts(engine())
         self._pool = ProcessPoolExecutor(
-            os.cpu_count(), get_context("spawn"), initializer=os.nice, initargs=(nice,)
+            os.cpu_count(), get_context("spawn"), initializer=_begin, initargs=(nice,)
         )
         self._futures: list[tuple[Case, Future[dict[str, Any]]]] = []
 
@@ -133,6 +134,19 @@ class _Judges:
         for case, future in self._futures:
             if not future.cancelled() and (error := future.exception()) is not None:
                 print(f"memlab scorecard: {case.label} was not judged: {error!r}", file=sys.stderr)
+
+
+def _begin(nice: int) -> None:
+    """In a judge: step back, and end with whoever started it, killed or not."""
+    os.nice(nice)
+    parent = parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _judged(path: Path, seconds: float) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def alarms_figure(told: dict[str, Any], title: str = "") -> go.Figure:
     rare = [10 ** (-step / 10) for step in range(31)]
     rows = [row for row in told["windows"] if row["seconds"] == longest]
     for nth, row in enumerate(rows):
+        if not row["recall"][0]:
+            continue  # who finds none has no true alarm
         found, alarms = Share(*row["recall"]), Share(*row["false_alarms"])
         hit, false = found.value or 0.0, alarms.value or alarms.interval[1]
         true = [100 * hit * share / (hit * share + false * (1 - share)) for share in rare]

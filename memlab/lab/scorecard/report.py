@@ -47,11 +47,13 @@ def _cell(value: object) -> str:
 
 def _head(asked: Asked, results: Sequence[Result], version: str) -> str:
     again = f"memlab scorecard{' --quick' if asked.quick else ''} --seed {asked.seed}"
+    judge = next((r.said["engine"] for r in results if r.said), "none")
     total, lasted = len(asked.cases()), f"{asked.seconds:g}"
     return f"""# Scorecard
 
 How good the verdict is, on the bank of leakers. `{again}` draws the same cases again;
-this file is what it wrote, by memlab {version}: {len(results)} of {total} cases, {lasted} s each,
+this file is what it wrote, by memlab {version}
+(judge {judge}): {len(results)} of {total} cases, {lasted} s each,
 {asked.workers} side by side on {asked.machine}.
 
 Each case is a program of the bank (`memlab leakers`) with a rate, a shape in time, jitter and a start
