@@ -90,14 +90,17 @@ def opened(args: argparse.Namespace) -> Recording:
 
     numbers = [target for target in args.target if target.isdigit() and not Path(target).exists()]
     if numbers:
-        raise Refused("a pid stands alone: it is watched, files are read", "leave the files out")
+        raise Refused(
+            f"pid {numbers[0]} is watched by itself",
+            f"record it first: memlab record {numbers[0]} -o now.tar.gz --seconds 15",
+        )
     recorded = [target for target in args.target if is_recording(target)]
     if not recorded:
         return open_pasted(args.target, args.pid)
     if len(recorded) < len(args.target):
         raise Refused("recordings and pasted texts do not mix", "hand in the ones or the others")
     recordings = [open_recording(target) for target in recorded]
-    return recordings[0] if len(recordings) == 1 else join(recordings)
+    return join(recordings, recorded)
 
 
 def is_recording(target: str) -> bool:

@@ -29,6 +29,7 @@ COMMANDS = (
     "redact",
     "mimic",
     "scorecard",
+    "strangers",
     "pidstat",
     "pmap",
     "top",

@@ -75,7 +75,15 @@ def across_gap(series: Series, quantum: float, born: float | None = None) -> Tre
     by_chance = 1 / comb(len(first) + len(last), len(first))
     told = "" if by_chance > MOST_CHANCE or lift <= swing else _goes_on(parts, alone, low, born)
     shape = Shape.RISING if told else Shape.UNCLEAR
-    return Trend(shape, growth, rate, (low, high), told=told)
+    return Trend(shape, growth, rate, (low, high), levels=_floors_of(by_chance), told=told)
+
+
+def _floors_of(by_chance: float) -> int:
+    """How many floors that rise all the way are as rare."""
+    levels = 1
+    while chance(levels + 1) >= by_chance:
+        levels += 1
+    return levels
 
 
 def pieces(series: Series) -> _Pieces:

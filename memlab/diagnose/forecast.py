@@ -61,6 +61,7 @@ def _rooms(recording: Recording, account: Account, found: Trend) -> Iterator[tup
     if account.basis is Basis.COUNT:
         return
     yield from _mapped_rooms(recording, account, found, limits)
+    yield from assumed_rooms(recording, account, found.step.bytes if found.step else 0)
     if account.pattern is Pattern.THREAD_STACK:
         yield from _thread_rooms(recording, found, limits)
     if account.pattern is Pattern.MAIN_STACK and limits.get("stack_size") is not None:
@@ -141,7 +142,7 @@ def _mapped_rooms(
 ) -> Iterator[tuple[str, float]]:
     """Address space, what may be written of it, and mappings: in bytes of the account that came with them."""
     size, written = recording.series("statm.size"), recording.series("status.vm_data")
-    if len(size) < 2:  # a log of pidstat or top
+    if not len(size):  # a log of pidstat or top
         size = recording.series("stat.vsize")
     if account.mapped is not None and not _came_with(account.mapped.growth, found):
         return
@@ -153,7 +154,6 @@ def _mapped_rooms(
         yield "the address space of the processor", share * (USER_ADDRESS_SPACE - there)
         if limits.get("address_space") is not None:
             yield "its RLIMIT_AS", share * (limits["address_space"] - there)
-        yield from assumed_rooms(recording, account, found.step.bytes if found.step else 0)
     if _came_with(written.growth, found):
         yield from _data_rooms(recording, found.growth / written.growth, written, limits)
     looked = [sample.regions for sample in recording if sample.regions is not None]

@@ -31,12 +31,12 @@ from memlab.units import format_amount, format_rate, format_seconds
 GRAINS = 3
 LOOK_AT_LEAST_EVERY = 1.0  # seconds
 FEWEST_INSTANTS = 2 * LEVELS
+SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
 # what is undecided, in words
 _HOW = {
     Shape.SLOWING: "less and less to tell a leak from settling in",
     Shape.FILLING: "in mappings that were there before: it ends when they are full, or a leak goes beyond them",
 }
-SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
 
 
 @dataclass(frozen=True)

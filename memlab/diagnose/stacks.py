@@ -107,12 +107,13 @@ def stack_evidence(recording: Recording, account: Account, found: Trend) -> Iter
     threads = recording.series("stat.num_threads").values
     started = int(threads[-1] - threads[0]) if len(threads) else 0
     looked = [sample for sample in recording if sample.regions is not None]
-    ends = looked[:1] if len(looked) < 2 else [looked[0], looked[-1]]
-    regions = [sample.regions for sample in ends if sample.regions is not None]
+    regions = [sample.regions for sample in (looked[:1] + looked[-1:]) if sample.regions]
     if len(looked) < 2:
         if len(threads):
             yield f"threads: {started:+d} in the same time; which mappings these are is in smaps"
-        yield from _by_size(recording, account, regions)
+        yield from _by_size(recording, account, found)
+        for seen in regions[:1]:
+            yield from _stack_sizes(seen)
         return
     before, after = (seen.count_by_kind[RegionKind.THREAD_STACK] for seen in regions)
     gained = after - before
@@ -130,20 +131,18 @@ def stack_evidence(recording: Recording, account: Account, found: Trend) -> Iter
     yield from _stack_sizes(regions[-1])
 
 
-def _by_size(recording: Recording, account: Account, looked: list[Regions]) -> Iterator[str]:
-    """Sums only: the size of a step must tell, and a look at smaps may show one such mapping."""
-    step, resident = equal_steps(account.series), account.resident
-    if resident is not None and len(resident) > 1:
-        yield f"RSS moved by {format_bytes(resident.growth)} in the same time: what is mapped is hardly touched"
+def _by_size(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
+    """Sums only: the size of a step must tell."""
+    if account.resident is not None and len(account.resident) > 1:
+        moved = format_bytes(account.resident.growth)
+        yield f"RSS moved by {moved} in the same time: what is mapped is hardly touched"
     page = recording.header.page_bytes
-    if step is not None and (step.bytes - page) % _ROUND == 0:
+    if found.step is not None and (found.step.bytes - page) % _ROUND == 0:
         yield (
-            f"each step is {(step.bytes - page) // KIB:,} kB and one page of {page // KIB} kB: the size of a thread"
-            " stack and its guard"
+            f"each step is {(found.step.bytes - page) // KIB:,} kB and one page of {page // KIB} kB: the size of"
+            " a thread stack and its guard"
         )
-    for regions in looked:
-        yield from _stack_sizes(regions)
-    if not looked:
+    if not any(sample.regions for sample in recording):
         yield "what would confirm it: in smaps, mappings of that size rw-p, each beside a guard ---p"
 
 

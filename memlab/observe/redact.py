@@ -22,6 +22,7 @@ from memlab.procfs.host import Call
 # the kernel's texts that hold figures only
 _FIGURES = re.compile(
     r"statm|smaps_rollup|children|limits|meminfo|vmstat|zoneinfo|online|memory\.[a-z_.]+|slabinfo|buddyinfo"
+    r"|memory|io"
     r"|threads-max|max_map_count|overcommit_memory"
 )
 _OF_KERNEL = re.compile(
@@ -95,6 +96,9 @@ class Redactor:
             "maps": self._mappings,
             "mountinfo": self._mounts,
             "cgroup": self._groups,
+            "comm": lambda text: self._word(text.removesuffix(b"\n")) + b"\n",
+            "shm": self._segments,
+            "msg": self._segments,
             "osrelease": self._release,
             "boot_id": lambda text: self._boot(text.decode().strip()).encode() + b"\n",
         }
@@ -206,6 +210,22 @@ class Redactor:
             number, controllers, path = [*line.split(b":", 2), b"", b""][:3]
             kept.append(b":".join((number, controllers, self._path(path))) + b"\n")
         return b"".join(kept)
+
+    def _segments(self, text: bytes) -> bytes:
+        """System V tables: owners and makers are users, and a key is a name (ftok(3)) but for 0."""
+        title, *lines = text.splitlines()
+        columns = title.split()
+        shown = [title]
+        for line in lines:
+            cells = line.split()
+            for column, name in enumerate(columns[: len(cells)]):
+                if name in (b"uid", b"gid", b"cuid", b"cgid"):
+                    cells[column] = b"%d" % self._user(cells[column])
+                elif name == b"key" and int(cells[column]):
+                    self._word(cells[column])
+                    cells[column] = b"%d" % self._names[cells[column]]
+            shown.append(b" ".join(cells))
+        return b"\n".join(shown) + b"\n"
 
     def _release(self, text: bytes) -> bytes:
         """Without what whoever built it has added."""

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 CHOICES = ("leak", "no leak")
 
 
-class ByEye(widgets.VBox):  # type: ignore[misc]
+class ByEye(widgets.GridBox):  # type: ignore[misc]
     """A row of buttons for each label; `said` is what was chosen: "leak", "no leak", or nothing.
 
     Never blocks: "Run All" runs past it, and then nothing was said.
@@ -17,12 +17,14 @@ class ByEye(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, labels: Iterable[str]) -> None:
         self._rows = {
-            label: widgets.ToggleButtons(
-                options=CHOICES, value=None, description=label, style={"button_width": "6em"}
-            )
+            label: widgets.ToggleButtons(options=CHOICES, value=None, style={"button_width": "6em"})
             for label in labels
         }
-        super().__init__(list(self._rows.values()))
+        lines = [
+            widgets.HBox([widgets.Label(label, layout={"width": "2em"}), row])
+            for label, row in self._rows.items()
+        ]
+        super().__init__(lines, layout={"grid_template_columns": "auto auto 1fr"})
 
     @property
     def said(self) -> dict[str, str]:

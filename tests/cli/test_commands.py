@@ -36,7 +36,7 @@ def run(*words, timeout=60, **options):
 
 @pytest.fixture(scope="module")
 def leaking():
-    with start("heap", rate="8MiB/s", cap="150MiB") as experiment:
+    with start("heap", rate="1MiB/s", cap="300MiB") as experiment:
         yield experiment
 
 

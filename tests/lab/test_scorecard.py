@@ -193,8 +193,8 @@ def result(number, kind, verdict, *, pattern="heap", ends=None, patterns=("heap"
         "widest_gap": 0.2, "starved": False, "sampling_share": 0.004,
     }  # fmt: skip
     said = {
-        "engine": "x", "windows": {"5": window, "10": window}, "enough": None, "watch": watch,
-        "moments": [[1.0, "undecided", None], [3.0, verdict, None]],
+        "engine": "x", "windows": {"5": window, "10": window}, "watch": watch,
+        "enough": {key: {"seconds": 3.0, **window} for key in ("0.8", "0.9", "0.95", "0.99", "0.999")},
     }  # fmt: skip
     plain = {"ledger": [[99.0, 1, 1], [109.0, 9, 9]], "held": None, "live": None}
     return Result(case, {**plain, "command_cpu_seconds": 1.0, **truth}, said)

@@ -10,8 +10,11 @@ import sys
 
 import pytest
 
+from memlab.diagnose.enough import first_enough
 from memlab.lab.scorecard.make import results
+from memlab.lab.scorecard.run import recording_path
 from memlab.lab.scorecard.store import Store
+from memlab.observe.files import open_recording
 from tests.waiting import until
 
 pytestmark = pytest.mark.live
@@ -87,3 +90,17 @@ def test_recordings_are_judged_anew_by_another_version(card):
     status, _, complaints = ended(scorecard("--rejudge", str(store.folder)))
     assert status == 0, complaints
     assert all(one.said is not None for one in results(store))
+
+
+def test_the_end_that_is_reckoned_is_the_end_that_the_watch_would_have(card):
+    """All confidences from verdicts that are there, and one by one as the watch itself does."""
+    store, _, _ = card
+    for one in results(store)[:3]:
+        recording = open_recording(recording_path(store.folder, one.case))
+        for confidence in (0.9, 0.99):
+            seconds, diagnosis = first_enough(recording, confidence)
+            said = one.said["enough"][f"{confidence:g}"]
+            assert (said["seconds"], said["verdict"]) == (
+                pytest.approx(seconds, abs=0.01),
+                diagnosis.verdict.value,
+            )

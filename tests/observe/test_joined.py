@@ -1,9 +1,11 @@
 """Several recordings of one process: joined in order of time, refused where they are of another."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from memlab.cli.main import main
 from memlab.diagnose import diagnose
 from memlab.errors import Malformed, Unsupported
 from memlab.lab.experiment import start
@@ -104,3 +106,24 @@ def test_before_and_after_name_what_grew_in_between(tmp_path):
         assert found.verdict is Verdict.UNDECIDED
         assert "thread stacks grew by 120 MiB in 1 h" in found.why
         assert "record it once more, 1 h" in found.decide
+
+
+@pytest.mark.live
+def test_the_command_takes_several_recordings(tmp_path, capfd):
+    """Before and after of a leak that is seen in both, and of another run of the same program."""
+    paths = [str(tmp_path / f"{n}.tar.gz") for n in range(3)]
+    for runs in (paths[:2], paths[2:]):
+        with start("heap", rate="8MiB/s", cap="200MiB") as experiment:
+            for path in runs:
+                asked = ["record", str(experiment.pid), "-o", path, "--seconds", "1.5"]
+                assert main([*asked, "--interval", "0.1", "--budget", "20%"]) == 0
+                pid = experiment.pid
+    capfd.readouterr()
+    assert main(["diagnose", paths[1], paths[0], "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["findings"][0]["pattern"] == "heap"
+    assert "2 recordings of one process" in found["sources"][0]
+    assert main(["diagnose", paths[0], paths[2]]) == 2
+    assert f"memlab diagnose {paths[2]} --control {paths[0]}" in capfd.readouterr().err
+    assert main(["diagnose", paths[0], str(pid)]) == 2
+    assert "record it first" in capfd.readouterr().err

@@ -15,6 +15,7 @@ from memlab.diagnose import diagnose
 from memlab.lab.experiment import start
 from memlab.observe.files import open_recording, save_recording
 from memlab.observe.redact import Redactor
+from memlab.procfs import sysvipc_shm
 from tests.observe.capturing import GENEROUS, SHELLS, capture, under_way
 from tests.observe.test_capture import child
 
@@ -161,7 +162,17 @@ def said(recording):
 def test_leaks_in_named_memory_are_found_without_the_names(name, tmp_path):
     with start(name, rate="4MiB/s", cap="64MiB") as experiment:
         path = tmp_path / "run.tar.gz"
-        assert main(["record", str(experiment.pid), "-o", str(path), "--seconds", "4"]) == 0
+        asked = [
+            "record",
+            str(experiment.pid),
+            "-o",
+            str(path),
+            "--seconds",
+            "4",
+            "--budget",
+            "30%",
+        ]
+        assert main(asked) == 0
     before, after = open_recording(path), Redactor().recording(open_recording(path))
     found = [diagnose(recording) for recording in (before, after)]
     assert found[0].findings and found[0].findings[0].pattern == found[1].findings[0].pattern
@@ -200,3 +211,14 @@ def test_ids_of_users_become_others_and_root_stays():
     change = Redactor()._change_of("status")
     redacted = change(b"Name:\tsecret\nUid:\t1000\t0\t1000\t1001\nGroups:\t4 1000 \n")
     assert redacted == b"Name:\tname1\nUid:\t100001\t0\t100001\t100002\nGroups:\t100003\t100001\n"
+
+
+def test_system_v_tables_keep_their_sizes_and_lose_their_owners():
+    texts = {name: Path(f"/proc/sysvipc/{name}").read_bytes() for name in ("shm", "msg")}
+    made = texts["shm"] + b"1835100 7 1600 1048576 4242 0 2 1234 1234 1234 1234 0 0 0 4096 0\n"
+    redactor = Redactor()
+    redacted = redactor._change_of("shm")(made)
+    (last,) = [row for row in sysvipc_shm.parse(redacted) if row.shmid == 7]
+    assert (last.size, last.rss, last.nattch) == (1 << 20, 4096, 2)
+    assert b"1234" not in redacted and b"1835100" not in redacted
+    assert len(redactor._change_of("msg")(texts["msg"]).split()) == len(texts["msg"].split())

@@ -13,7 +13,7 @@ def test_a_choice_is_said_by_its_label():
     eye = ByEye("AB")
     eye.choose("B", "no leak")
     assert eye.said == {"B": "no leak"}
-    eye.children[0].value = "leak"
+    eye.children[0].children[1].value = "leak"
     assert eye.said == {"A": "leak", "B": "no leak"}
 
 

@@ -92,16 +92,16 @@ def verdicts_table(programs: Mapping[str, Blind], mine: Mapping[str, str]) -> st
     `mine` is what the reader said by letter: "leak", "no leak", or nothing.
     """
     detectors = list(next(iter(programs.values())).others())
-    head = f"{'':3}{'what it was':28}" + "".join(
-        f"{name:>16}" for name in ("you", "memlab", *detectors)
+    head = f"{'':3}{'what it was':27}" + "".join(
+        f"{name:>15}" for name in ("you", "memlab", *detectors)
     )
     lines = [head]
     for letter, program in programs.items():
         truth = "leak" if program.is_leak else "no leak"
         said = [mine.get(letter, ""), _plain(program.diagnosis())]
         said += ["leak" if called else "no leak" for called in program.others().values()]
-        cells = "".join(f"{_marked(word, truth):>16}" for word in said)
-        lines.append(f"{letter:3}{program.words:28}{cells}")
+        cells = "".join(f"{_marked(word, truth):>15}" for word in said)
+        lines.append(f"{letter:3}{program.words:27}{cells}")
     return "\n".join(lines)
 
 

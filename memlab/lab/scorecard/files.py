@@ -18,7 +18,7 @@ from memlab.errors import Gone
 from memlab.lab.paths import docs_folder, in_checkout, notebooks_folder
 from memlab.lab.scorecard import score
 from memlab.lab.scorecard.baselines import BASELINES
-from memlab.lab.scorecard.judged import CONFIDENCES, LEAK, UNDECIDED, WINDOWS
+from memlab.lab.scorecard.judged import CONFIDENCES, LEAK, WINDOWS
 from memlab.lab.scorecard.metrics import quantile
 from memlab.lab.scorecard.report import report
 from memlab.lab.scorecard.score import Result
@@ -72,9 +72,7 @@ def data(results: Sequence[Result]) -> dict[str, Any]:
             for window in (*(w for w in WINDOWS if w < seconds), seconds)
             for one in _by_window(inside, window)
         ],
-        "confidences": [
-            _by_confidence(inside, f"{one:g}") for one in CONFIDENCES if _stops(inside)
-        ],
+        "confidences": [_by_confidence(inside, f"{one:g}") for one in CONFIDENCES],
     }
 
 
@@ -98,16 +96,12 @@ def _by_window(results: Sequence[Result], seconds: float) -> list[dict[str, Any]
     return rows
 
 
-def _stops(results: Sequence[Result]) -> bool:
-    return all(result.said and result.said["enough"] is not None for result in results)
-
-
 def _by_confidence(results: Sequence[Result], confidence: str) -> dict[str, Any]:
     stops = [(r, r.said["enough"][confidence]) for r in results if r.said]
-    said = [(r.is_leak, s["verdict"] if s else UNDECIDED) for r, s in stops]
+    said = [(r.is_leak, s["verdict"]) for r, s in stops]
     called = [leak for leak, verdict in said if verdict == LEAK]
     leaks = [verdict for leak, verdict in said if leak]
-    lasted = [s["seconds"] if s else r.case.seconds for r, s in stops]
+    lasted = [s["seconds"] for _, s in stops]
     return {
         "confidence": float(confidence),
         "precision": [sum(called), len(called)],

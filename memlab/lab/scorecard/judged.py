@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import memlab.diagnose
 from memlab.diagnose import diagnose
+from memlab.diagnose.enough import beginning, is_enough, moments
 from memlab.errors import Unsupported
 from memlab.lab.scorecard.baselines import judged_by_all
 from memlab.model.diagnosis import Diagnosis, Verdict
@@ -19,7 +18,6 @@ from memlab.observe.files import open_recording
 
 WINDOWS = (5.0, 10.0, 15.0, 30.0, 60.0)
 CONFIDENCES = (0.8, 0.9, 0.95, 0.99, 0.999)
-MOMENTS = (*range(1, 15), *range(15, 61, 5))
 # of its ticks a watch must have had so many, and none of its gaps may be longer, or it was starved
 FEWEST_TICKS, LONGEST_GAP_SECONDS = 0.8, 2.0
 
@@ -29,12 +27,25 @@ def judge_file(path: Path, seconds: float) -> dict[str, Any]:
     recording = open_recording(path)
     if recording.events:
         raise Unsupported(f"{path} holds what the leaker said of itself", "record it anew")
-    said = {f"{window:g}": _said(recording, window) for window in (*_windows(seconds), seconds)}
+    windows = (*(window for window in WINDOWS if window < seconds), seconds)
+    asked = moments(recording.seconds)
+    parts = {moment: beginning(recording, moment) for moment in {*windows, *asked}}
+    parts[seconds] = recording  # the last tick may come a moment late
+    said = {moment: diagnose(part) for moment, part in parts.items()}
     return {
         "engine": engine(),
-        "windows": said,
-        "moments": _moments(recording),
-        "enough": _enough(recording),
+        "windows": {
+            f"{window:g}": {
+                **_plain(said[window]),
+                "baselines": judged_by_all(parts[window]),
+            }
+            for window in windows
+        },
+        "enough": {
+            f"{confidence:g}": _enough({moment: said[moment] for moment in asked}, confidence)
+            or {"seconds": round(recording.seconds, 2), **_plain(said[seconds])}
+            for confidence in CONFIDENCES
+        },
         "watch": _watch(recording),
     }
 
@@ -49,24 +60,6 @@ def engine() -> str:
     return digest.hexdigest()[:12]
 
 
-def _windows(seconds: float) -> list[float]:
-    return [window for window in WINDOWS if window < seconds]
-
-
-def beginning(recording: Recording, seconds: float) -> Recording:
-    """What was seen in the first so many seconds."""
-    if not recording.samples:
-        return recording
-    until = recording.samples[0].monotonic + seconds + 1e-3
-    seen = tuple(sample for sample in recording.samples if sample.monotonic <= until)
-    return replace(recording, samples=seen)
-
-
-def _said(recording: Recording, seconds: float) -> dict[str, Any]:
-    part = beginning(recording, seconds)
-    return {**_plain(diagnose(part)), "baselines": judged_by_all(part)}
-
-
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "verdict": diagnosis.verdict.value,
@@ -77,34 +70,14 @@ def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _moments(recording: Recording) -> list[list[Any]]:
-    """[seconds, verdict, first pattern] whenever that changed; each second at first, then each fifth."""
-    changes: list[list[Any]] = []
-    whole = recording.seconds
-    for seconds in (*(moment for moment in MOMENTS if moment < whole), whole):
-        diagnosis = diagnose(beginning(recording, seconds))
-        first = diagnosis.findings[0].pattern if diagnosis.findings else None
-        said = [diagnosis.verdict.value, first and first.value]
-        if not changes or changes[-1][1:] != said:
-            changes.append([round(seconds, 1), *said])
-    return changes
+def _enough(said: dict[float, Diagnosis], confidence: float) -> dict[str, Any] | None:
+    """When a watch would have ended before its end, and what it would have said: `enough.first_enough`.
 
-
-def _enough(recording: Recording) -> dict[str, dict[str, Any] | None] | None:
-    """By confidence: when the watch would have stopped by itself, and what it would have said."""
-    first_enough = _early_stop()
-    if first_enough is None:
-        return None
-    found: dict[str, dict[str, Any] | None] = {}
-    for confidence in CONFIDENCES:
-        stopped = first_enough(recording, confidence)
-        found[f"{confidence:g}"] = (
-            None if stopped is None else {"seconds": round(stopped[0], 2), **_plain(stopped[1])}
-        )
-    return found
-
-
-def _early_stop() -> Callable[[Recording, float], tuple[float, Diagnosis] | None] | None:
+    Asked here of verdicts that are there already, for all confidences at once.
+    """
+    for moment, diagnosis in said.items():
+        if is_enough(diagnosis, confidence, len(said) + 1):
+            return {"seconds": round(moment, 2), **_plain(diagnosis)}
     return None
 
 

@@ -133,13 +133,11 @@ def _waiting(results: Sequence[Result], seconds: float) -> str:
     text = "A watch of fixed length:\n\n" + table(
         ("watched", "precision", "recall", "undecided"), rows
     )
-    if not results or results[0].said is None or results[0].said["enough"] is None:
-        return text + "\n\n" + _times(results)
     rows = []
     for confidence in (f"{one:g}" for one in CONFIDENCES):
         stops = [(r, r.said["enough"][confidence]) for r in results if r.said]
-        verdicts = [(r.is_leak, s["verdict"] if s else UNDECIDED) for r, s in stops]
-        lasted = [s["seconds"] if s else seconds for _, s in stops]
+        verdicts = [(r.is_leak, s["verdict"]) for r, s in stops]
+        lasted = [s["seconds"] for _, s in stops]
         middle, late = quantile(lasted, 0.5) or 0.0, quantile(lasted, 0.95) or 0.0
         rows.append((confidence, *_shares(verdicts), f"{middle:.1f} s", f"{late:.1f} s"))
     text += "\n\nA watch that ends when the evidence suffices (`--confidence`):\n\n" + table(
@@ -172,8 +170,8 @@ def _times(results: Sequence[Result]) -> str:
         shown = [_seconds(quantile(seconds, share)) for share in (0.5, 0.95)]
         rows.append((name, len(group), *shown))
     return (
-        "Seconds until the right verdict, at which the watch would end by itself (where the judge cannot say"
-        " so: from which on the verdict was right); – where more than so many never came to it:\n\n"
+        f"Seconds after which a watch would have ended with the right verdict, by itself or at its end (confidence"
+        f" {score.CONFIDENCE}; only a leak ends it early); – where so many never came to it:\n\n"
         + table(("", "cases", "median", "p95"), rows)
     )
 
@@ -243,23 +241,29 @@ def _apart(results: Sequence[Result]) -> str:
 
 
 def _live(results: Sequence[Result]) -> str:
-    rows, same = [], 0
+    rows, same, watched = [], 0, 0
     for result in results:
         live = result.truth.get("live")
         if live is None or result.said is None or "failed" in result.said:
             continue
-        patterns = result.at()["patterns"]
-        replayed = (result.verdict, patterns[0] if patterns else None)
-        alike = (live["verdict"], live["pattern"]) == replayed
+        watched += 1
+        said = result.said["enough"][score.CONFIDENCE]
+        first = next(iter(said["patterns"]), None)
+        alike = (live["verdict"], live["pattern"]) == (said["verdict"], first)
         same += alike
-        if not alike:
-            rows.append((f"`{result.case.label}`", live["verdict"], live["pattern"], *replayed))
-    watched = sum(r.truth.get("live") is not None for r in results)
+        rows.append(
+            (
+                f"`{result.case.label}`", live["verdict"], live["pattern"] or "",
+                f"{live['seconds']:.1f} s", said["verdict"], first or "", f"{said['seconds']:.1f} s",
+            )
+        )  # fmt: skip
     text = (
-        f"{watched} cases were watched by `memlab diagnose PID` as well, at the same time;"
-        f" {same} times it said what was said of the recording, pattern included."
+        f"{watched} cases were watched by `memlab diagnose PID` as well, by another process at the same time;"
+        f" {same} times it said what was said of the recording, pattern included. It begins a moment"
+        " later or sooner, so that the seconds may differ by a quarter."
     )
-    return text + ("\n\n" + table(("case", "live", "", "recording", ""), rows) if rows else "")
+    head = ("case", "live", "", "ended after", "recording", "", "would have ended after")
+    return text + ("\n\n" + table(head, rows) if rows else "")
 
 
 def _losses(results: Sequence[Result]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memlab.diagnose import enough
 from memlab.lab.registry import leakers
 from memlab.lab.scorecard.cases import LEAK as LEAK_KIND
 from memlab.lab.scorecard.cases import LONGEST_SILENCE, LOOK_ALIKE, Case
@@ -14,8 +15,7 @@ from memlab.lab.scorecard.judged import LEAK, NOT_A_LEAK, UNDECIDED
 from memlab.lab.scorecard.metrics import Share
 from memlab.units import MIB
 
-CONFIDENCE = "0.99"  # of `memlab diagnose` where nothing else is asked for
-MEMLAB = "memlab"
+CONFIDENCE = f"{enough.CONFIDENCE:g}"  # of `memlab diagnose` where nothing else is asked for
 
 
 @dataclass(frozen=True)
@@ -111,22 +111,11 @@ class Result:
 
     @property
     def right_after(self) -> float | None:
-        """Seconds until the watch would have ended by itself with the right verdict; None where it had none.
-
-        Where the judge has no early stop: from when on its verdict, asked again and again, stayed right.
-        """
+        """Seconds after which the watch would have ended by itself with the right verdict; None without one."""
         assert self.said is not None
+        stop = self.said["enough"][CONFIDENCE]
         wanted = LEAK if self.is_leak else NOT_A_LEAK
-        if self.said["enough"] is not None:
-            stop = self.said["enough"][CONFIDENCE]
-            return stop["seconds"] if stop and stop["verdict"] == wanted else None
-        moments = self.said["moments"]
-        if not moments or moments[-1][1] != wanted:
-            return None
-        since = len(moments) - 1
-        while since and moments[since - 1][1] == wanted:
-            since -= 1
-        return float(moments[since][0])
+        return float(stop["seconds"]) if stop["verdict"] == wanted else None
 
     @property
     def is_fast(self) -> bool:
@@ -199,9 +188,10 @@ def in_window(results: Sequence[Result], seconds: float) -> list[Result]:
 
 
 def by_stratum(results: Sequence[Result]) -> dict[str, dict[str, list[Result]]]:
-    """The results by what the draw dealt out: kind, language, profile, rate, jitter, lead."""
+    """The results by what the draw dealt out: kind, place, language, profile, rate, jitter, lead."""
     ways: dict[str, Callable[[Result], str]] = {
         "kind": lambda r: r.case.kind,
+        "what leaks shows": lambda r: where_it_shows(r.case),
         "language": lambda r: r.case.lang,
         "profile": lambda r: r.case.profile,
         "rate over the window": lambda r: rate_class(r.case),
@@ -214,6 +204,18 @@ def by_stratum(results: Sequence[Result]) -> dict[str, dict[str, list[Result]]]:
         for result in sorted(results, key=key):
             groups.setdefault(key(result), []).append(result)
     return grouped
+
+
+# meters of the manifest that are not the process's own: its /proc shows nothing of what they count
+_ELSEWHERE = ("cgroup", "tmpfs", "/dev/shm", "sysvipc")
+
+
+def where_it_shows(case: Case) -> str:
+    """Whether a leak moves anything in /proc/PID, or only things of the machine."""
+    if case.kind != LEAK_KIND:
+        return "no leak"
+    own = [meter for meter in leakers()[case.name].moves if not meter.startswith(_ELSEWHERE)]
+    return "in /proc/PID" if own else "nowhere in /proc/PID"
 
 
 def rate_class(case: Case) -> str:

@@ -49,7 +49,7 @@ def test_one_look_at_smaps_shows_the_shape_and_no_growth():
 
 def test_a_cut_pmap_is_read_whole():
     found = judged(PMAP)
-    (what, cannot) = found.sources
+    (what, _) = found.sources
     assert "pmap -x" in what and "9 mappings" in what and "3 gaps" in what
     assert found.verdict is Verdict.UNDECIDED
     assert "libc-2.17.so" in " ".join(found.standing)
@@ -91,7 +91,7 @@ def test_midnight_is_passed(tmp_path):
 def test_what_is_of_different_processes_is_refused(tmp_path):
     other = tmp_path / "status.txt"
     other.write_text("Name:\tredis\nPid:\t77\nVmSize:\t 100 kB\nVmRSS:\t 50 kB\nThreads:\t1\n")
-    with pytest.raises(Refused, match="31108.*77"):
+    with pytest.raises(Refused, match=r"31108.*77"):
         open_pasted([PIDSTAT, str(other)])
 
 
