@@ -84,7 +84,8 @@ class Box:
         """Raise why it ended, if it has; a program that has done its work has just ended."""
         if self._events is not None and self._events.over:
             why = why_it_ended(self.case.name, self._events.last)
-            raise why or Gone(f"{self.case.name} has ended", self.last_words())
+            said = str(why) if why else f"{self.case.name} has ended"
+            raise Gone(said, self.last_words())
 
     def last_words(self) -> str:
         """The end of what it printed, in one line."""
