@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 
 from memlab.diagnose import diagnose, step
 from memlab.diagnose.enough import is_enough, moments
@@ -43,6 +44,8 @@ class EarlyJudge:
         self._asked = len(self._moments) + 1
         self._pace = Pace(budget, least_seconds=0.0)
         self._began: float | None = None
+        self.sufficed = False
+        self.cpu_seconds = 0.0
 
     def __call__(self, looked: Sample | None, now: Sample) -> Need:
         """STOP when it is enough; else what `diagnose.step` says."""
@@ -50,14 +53,17 @@ class EarlyJudge:
         passed = [m for m in self._moments if m <= now.monotonic - self._began]
         if passed and now.has_mappings and self._pace.due(now.monotonic):
             self._moments = self._moments[len(passed) :]
-            if self._suffices():
+            self.sufficed = self._suffices()
+            if self.sufficed:
                 return Need.STOP
         return step(looked, now)
 
     def _suffices(self) -> bool:
         cpu = time.thread_time()
         said = diagnose(self._window.recording(self._header))
-        self._pace.done(time.monotonic(), time.thread_time() - cpu)
+        spent = time.thread_time() - cpu
+        self.cpu_seconds += spent
+        self._pace.done(time.monotonic(), spent)
         return is_enough(said, self._confidence, self._asked)
 
 
@@ -97,8 +103,12 @@ def watch_and_diagnose(
             window.add(sample)
             if writer is not None:
                 writer.add(sample)
+    if judge.sufficed:
+        header = replace(header, asked={**header.asked, "sufficed": True})
     recording = window.recording(header)
-    spent = time.thread_time() - cpu
+    spent = (
+        time.thread_time() - cpu - judge.cpu_seconds
+    )  # what looking took; judging comes in any case
     cost = Cost(round(spent, 4), round(spent / max(recording.seconds, interval), 5), len(recording))
     return diagnose(recording, cost), recording
 

@@ -299,12 +299,7 @@ def _notes(recording: Recording, findings: tuple[Finding, ...]) -> list[str]:
     notes = []
     asked = recording.header.asked.get("seconds")
     if asked is not None and len(recording) and recording.seconds < asked - _grain(recording):
-        early = findings and recording.header.asked.get("confidence", 1.0) < 1
-        notes.append(
-            f"it was to be watched for {format_seconds(asked)}: after {format_seconds(recording.seconds)}"
-            + (" the evidence sufficed," if early else "")
-            + " the process ended, or the watch was ended"
-        )
+        notes.append(_cut_short(recording, asked))
     if findings:
         notes += _young(recording)
     lost = lost_after(recording)
@@ -322,6 +317,16 @@ def _notes(recording: Recording, findings: tuple[Finding, ...]) -> list[str]:
             f" more would have cost over {budget:.2g} of a core (--budget)"
         )
     return notes
+
+
+def _cut_short(recording: Recording, asked: float) -> str:
+    lasted = format_seconds(recording.seconds)
+    if recording.header.asked.get("sufficed"):
+        return (
+            f"the watch ended after {lasted} of {format_seconds(asked)}: the evidence sufficed"
+            " (--confidence 1 watches on)"
+        )
+    return f"it was to be watched for {format_seconds(asked)}: after {lasted} the process ended, or the watch was ended"
 
 
 def _young(recording: Recording) -> Iterator[str]:

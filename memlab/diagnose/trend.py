@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 import numpy as np
+import numpy.ma
 
 from memlab.diagnose.floors import (
     FEWEST_TEETH,
