@@ -56,8 +56,8 @@ def _rows(lines: list[str]) -> Iterator[tuple[str, int, str, int, int]]:
         if "PID" in words:
             columns = words if set(words) >= _NEEDED else []
         elif found := _LINE.match(line):
-            sizes = (int(found[name]) * KIB for name in ("vsz", "rss"))
-            yield (found["time"], int(found["pid"]), found["comm"], *sizes)
+            vsz, rss = (int(found[name]) * KIB for name in ("vsz", "rss"))
+            yield found["time"], int(found["pid"]), found["comm"], vsz, rss
         elif timed and columns and len(words) >= len(columns):
             cells = dict(zip(columns, words, strict=False))
             command = " ".join(words[len(columns) - 1 :])
