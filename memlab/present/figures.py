@@ -17,7 +17,7 @@ from memlab.units import KIB, MIB, format_bytes
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from memlab.model.diagnosis import Diagnosis
+    from memlab.model.diagnosis import Diagnosis, Finding
     from memlab.model.machine import MachineLedger
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
@@ -79,6 +79,30 @@ def steps_figure(
     figure.update_layout(xaxis_title="looks, each after as many events as the one before")
     most = max((len(trace.x) for trace in figure.data), default=1)
     figure.update_xaxes(dtick=max(1, most // 10))
+    return figure
+
+
+def stairs_figure(
+    recording: Recording, finding: Finding, steps: int = 6, title: str = ""
+) -> go.Figure:
+    """VSZ and RSS from 0 in MiB, and the next equal steps of a finding that has some, should it go on."""
+    figure = _figure(title, "growth since start, MiB")
+    names = (("stat.vsize", "VSZ"), ("stat.rss", "RSS"))
+    for (name, label), colour in zip(names, _colours(2), strict=True):
+        series = recording.series(name)
+        figure.add_scatter(
+            x=series.times - series.times[0], y=(series.values - series.values[0]) / MIB,
+            name=label, mode="lines+markers", line={"color": colour, "shape": "hv"},
+        )  # fmt: skip
+    if finding.step is not None:
+        size = recording.series("stat.vsize")
+        last, grown = size.times[-1] - size.times[0], size.values[-1] - size.values[0]
+        ahead = np.arange(steps + 1)
+        figure.add_scatter(
+            x=last + ahead * finding.step.period_seconds,
+            y=(grown + ahead * finding.step.bytes) / MIB, name="if it goes on",
+            mode="lines", line={"color": _colours(1)[0], "shape": "hv", "dash": "dot"},
+        )  # fmt: skip
     return figure
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memlab.observe.pasted.taken import Taken, series_of
-from memlab.observe.pasted.text import ELISION, Days, clock, has_12_hours
+from memlab.observe.pasted.text import ELISION, Days, clock, has_12_hours, sized
 from memlab.units import KIB, format_seconds
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
@@ -33,9 +34,48 @@ class Reading:
     rss: int
 
 
+# what stands before the columns: the time, or in a header of -h its name
+_TIME = re.compile(
+    r"^\s*(?:#\s*)?(?P<time>Time|\d{9,11}|\d{1,2}:\d\d:\d\d(?:\s*[AP]M)?)\s+(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+_NEEDED = {"PID", "VSZ", "RSS"}
+
+
 def looks_like(lines: list[str]) -> bool:
     """Whether a line of it has the columns of `pidstat -r`."""
-    return any(_LINE.match(line) for line in lines)
+    return any(True for _ in _rows(lines))
+
+
+def _rows(lines: list[str]) -> Iterator[tuple[str, int, str, int, int]]:
+    """(time, pid, command, VSZ, RSS in bytes) of each line; -u -d -h print more columns, --human suffixes."""
+    columns = [""][:0]
+    for line in lines:
+        timed = _TIME.match(line)
+        words = timed["rest"].split() if timed else []
+        if "PID" in words:
+            columns = words if set(words) >= _NEEDED else []
+        elif found := _LINE.match(line):
+            vsz, rss = (int(found[name]) * KIB for name in ("vsz", "rss"))
+            yield found["time"], int(found["pid"]), found["comm"], vsz, rss
+        elif timed and columns and len(words) >= len(columns):
+            cells = dict(zip(columns, words, strict=False))
+            command = " ".join(words[len(columns) - 1 :])
+            try:
+                yield (
+                    timed["time"],
+                    int(cells["PID"]),
+                    command,
+                    _size(cells["VSZ"]),
+                    _size(cells["RSS"]),
+                )
+            except ValueError:
+                continue  # a line of something else
+
+
+def _size(cell: str) -> int:
+    """Bytes; without a suffix it is kB."""
+    return int(sized(cell) * (KIB if cell.isdigit() else 1))
 
 
 def read(lines: list[str], pid: int | None = None) -> Taken:
@@ -70,17 +110,10 @@ def _processes(lines: list[str]) -> dict[tuple[int, str], list[Reading]]:
     """(pid, comm) -> readings in their order."""
     days: dict[int, Days] = defaultdict(Days)
     found: dict[tuple[int, str], list[Reading]] = defaultdict(list)
-    for line in lines:
-        fields = _LINE.match(line)
-        if not fields:
-            continue
-        pid = int(fields["pid"])
-        since_midnight = clock(fields["time"])
-        seconds = (
-            float(fields["time"]) if since_midnight is None else days[pid].seconds(since_midnight)
-        )
-        sizes = (int(fields[name]) * KIB for name in ("vsz", "rss"))
-        found[pid, fields["comm"]].append(Reading(seconds, *sizes))
+    for time, pid, command, vsz, rss in _rows(lines):
+        since_midnight = clock(time)
+        seconds = float(time) if since_midnight is None else days[pid].seconds(since_midnight)
+        found[pid, command].append(Reading(seconds, vsz, rss))
     return found
 
 

@@ -156,5 +156,5 @@ def _told(process: _Process) -> Iterator[str]:
 
 
 def _named(frame: str) -> str:
-    """The function and its file of a line of -k; not the wrapper in libc, where there is more."""
-    return "" if re.search(r"libc[.-].*\b(mmap|mmap64|__mmap)\b", frame) else frame.strip()
+    """The function and its file of a line of -k; not those in libc, which map for somebody else."""
+    return "" if re.search(r"/lib(?:c|pthread)[.-][^/(]*\(", frame) else frame.strip()
