@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         for sample in samples:
+            if sample.gone:
+                break
             if before is not None:
                 print(pidstat_line(between(before, sample, total), _clock(sample.wall)), flush=True)
                 lines += 1

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from memlab.diagnose.account import Account
-from memlab.diagnose.accounts import accounts, lost_after
+from memlab.diagnose.accounts import accounts
 from memlab.diagnose.attribution import attribution, unexplained
 from memlab.diagnose.beside import beside
 from memlab.diagnose.between import across, born, once_more
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import LEVELS
+from memlab.diagnose.notes import LOOK_AT_LEAST_EVERY, is_job, not_seen, notes
 from memlab.diagnose.overlap import explained
 from memlab.diagnose.standing import standing
 from memlab.diagnose.trend import FEWEST_STEPS, LEVEL_SHARE, Shape, Trend, trend
@@ -29,7 +28,6 @@ from memlab.units import format_amount, format_rate, format_seconds
 # Three grains are more than an account moves on its own between two readings (one at each
 # end of the window, and one that was just begun).
 GRAINS = 3
-LOOK_AT_LEAST_EVERY = 1.0  # seconds
 FEWEST_INSTANTS = 2 * LEVELS
 SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
 # what is undecided, in words
@@ -99,6 +97,8 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
     whole, recording = recording, recording.since_exec()
     judged = _judged(recording)
     verdict, why, reason, decide = _verdict(recording, judged)
+    if verdict is not Verdict.NOT_A_LEAK and (job := is_job(recording)):
+        verdict, why, reason, decide = Verdict.NOT_A_LEAK, job, Why.ENDED, None
     leaking = sorted((j for j in judged if j.leaks), key=lambda j: j.rank, reverse=True)
     findings = tuple(_finding(recording, j) for j in leaking) if verdict is Verdict.LEAK else ()
     split = attribution(recording, findings)
@@ -110,8 +110,8 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
         why=why,
         reason=reason,
         findings=findings,
-        not_seen=_not_seen(recording),
-        notes=(*recording.losses, *_notes(whole, findings), *([left] if left else [])),
+        not_seen=not_seen(recording),
+        notes=(*recording.losses, *notes(whole, findings), *([left] if left else [])),
         decide=decide and (once_more(recording) or decide),
         attribution=split,
         standing=standing(recording),
@@ -292,90 +292,6 @@ def _finding(recording: Recording, judged: Judged) -> Finding:
         unit=account.unit,
         levels=found.levels,
     )
-
-
-def _notes(recording: Recording, findings: tuple[Finding, ...]) -> list[str]:
-    """Whether the watch was cut short, or its looks were few."""
-    notes = []
-    asked = recording.header.asked.get("seconds")
-    if asked is not None and len(recording) and recording.seconds < asked - _grain(recording):
-        notes.append(_cut_short(recording, asked))
-    if findings:
-        notes += _young(recording)
-    lost = lost_after(recording)
-    if lost is not None:
-        notes.append(
-            f"after {format_seconds(lost)} its mappings could be read no more: it changed its user, or"
-            " forbade it (prctl PR_SET_DUMPABLE)"
-        )
-    looks = [sample.monotonic for sample in recording if sample.has_mappings]
-    widest = max((after - before for before, after in pairwise(looks)), default=0.0)
-    budget = recording.header.asked.get("budget")
-    if budget is not None and widest > 2 * LOOK_AT_LEAST_EVERY:
-        notes.append(
-            f"the mappings were read {len(looks)} times only, up to {format_seconds(widest)} apart:"
-            f" more would have cost over {budget:.2g} of a core (--budget)"
-        )
-    return notes
-
-
-def _cut_short(recording: Recording, asked: float) -> str:
-    lasted = format_seconds(recording.seconds)
-    if recording.header.asked.get("sufficed"):
-        return (
-            f"the watch ended after {lasted} of {format_seconds(asked)}: the evidence sufficed"
-            " (--confidence 1 watches on)"
-        )
-    return f"it was to be watched for {format_seconds(asked)}: after {lasted} the process ended, or the watch was ended"
-
-
-def _young(recording: Recording) -> Iterator[str]:
-    """A program that has just begun is still setting up; how long that takes, only it knows."""
-    started, ticks = (
-        recording.header.target.get("start_time_ticks"),
-        recording.header.host.get("ticks_per_second"),
-    )
-    if started is None or not ticks or not len(recording):
-        return
-    age = recording.samples[0].monotonic - started / ticks
-    if 0 <= age < recording.seconds:
-        yield (
-            f"it had run for {format_seconds(age)} when the watch began: a warm-up looks the same until"
-            " it ends, so look again later"
-        )
-
-
-def _grain(recording: Recording) -> float:
-    """How much shorter a watch may be that ran to its end.
-
-    It ends at the tick nearest to what was asked, and the time of an instant is the middle of its
-    reading, of which the first takes longest.
-    """
-    interval: float = recording.header.asked.get("interval", 0.0)
-    return interval + recording.samples[0].read_seconds
-
-
-def _not_seen(recording: Recording) -> tuple[str, ...]:
-    """What was denied, named once, with what it would have told."""
-    denied = {
-        call.path: call.message.partition(" may not be read: ")[2] or "run as its owner or as root"
-        for sample in recording
-        for call in sample.texts.calls
-        if call.error == "Denied"
-    }
-    meaning = {
-        "smaps": "which mapping grows (heap, mmap or a stack)",
-        "fd": "which open files grow",
-        "exe": "which program it is",
-    }
-    pid = str(recording.header.pid)
-    sentences = []
-    for path, help_ in sorted(denied.items()):
-        file = path.removeprefix(f"/proc/{pid}/").split("/")[0]
-        told = f": it would tell {meaning[file]}" if file in meaning else ""
-        sentences.append(f"{path} was denied{told}; {help_}")
-    sentences += sorted({message for sample in recording for message in sample.left_out})
-    return tuple(sentences)
 
 
 def _cost(recording: Recording) -> Cost:

@@ -28,6 +28,7 @@ class Why(StrEnum):
     CYCLIC = "cyclic"
     RETENTION = "retention"
     PAGE_CACHE = "page-cache"
+    ENDED = "ended"  # it grew as long as it ran, which was not long, and gave all back
 
 
 class Need(Enum):

@@ -80,6 +80,11 @@ class Recording:
         """How often something was read: samples, or the readings of the longest given series."""
         return max([len(self.samples), *(len(series) for series in self.given.values())])
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process had ended by the last instant."""
+        return bool(self.samples) and self.samples[-1].gone
+
     def since_exec(self) -> Recording:
         """From the last execve on; another program is another matter, though the pid stays.
 
@@ -88,7 +93,7 @@ class Recording:
         is one, of a program with another user's rights.
         """
         stats = [sample.stat for sample in self if sample.stat]
-        last = _last_exec(stats) if len(stats) == len(self) else 0
+        last = _last_exec(stats) if len(stats) == len(self) - self.ended else 0
         if not last:
             return self
         after = self.samples[last].monotonic - self.samples[0].monotonic

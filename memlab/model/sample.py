@@ -178,6 +178,12 @@ class Sample:
         return any(f"/proc/{self.pid}/{name}" in self.texts.files for name in ("smaps", "maps"))
 
     @property
+    def gone(self) -> bool:
+        """Whether the process had ended by this instant."""
+        stat_path = f"/proc/{self.pid}/stat"
+        return any(call.error == "Gone" and call.path == stat_path for call in self.texts.calls)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """What the observer might have read, and did not so as to spare the process; sentences."""
         return tuple(call.message for call in self.texts.calls if call.error == "Refused")

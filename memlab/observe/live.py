@@ -137,17 +137,19 @@ class _Watched:
         self._need: Need | None = None
 
     def tick(self, last: bool, events: tuple[dict[str, Any], ...]) -> Sample | None:
-        """The next sample; None when the process has gone."""
+        """The next sample, of which the last says that the process has gone; None if it was never there."""
         first = self._need is None
         try:
             return self.sampler.take(
                 look=first or self._need is Need.LOOK, must=first or last, events=events
             )
-        except Gone:
-            return None
+        except Gone as gone:
+            return None if first else self.sampler.farewell(gone, events)
 
     def decide(self, sample: Sample) -> Need:
-        """Ask the judge."""
+        """Ask the judge; of who has gone there is no more to see."""
+        if sample.gone:
+            return Need.STOP
         if sample.has_mappings:
             self._looked = sample
         self._need = self._judge(self._looked, sample)
@@ -217,6 +219,8 @@ class LiveRecorder:
         for sample in watch(
             self._sampler, interval=self.interval, stop=self._stop, events=self._take_events
         ):
+            if sample.gone:
+                break
             with self._lock:
                 self._window.add(sample)
             if self._on_sample:

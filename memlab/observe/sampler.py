@@ -16,7 +16,7 @@ from memlab.model.recording import Header
 from memlab.model.sample import MAX_PARENTS, Sample
 from memlab.observe import occupancy
 from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat, task
-from memlab.procfs.host import Call, Host, Kept, Tee
+from memlab.procfs.host import Call, Host, InstantTexts, Kept, Tee
 
 DEFAULT_BUDGET = 0.01  # of one core
 DEFAULT_STALL = 0.1  # seconds
@@ -155,6 +155,13 @@ class Sampler:
         )
         self._index += 1
         return sample
+
+    def farewell(self, gone: Gone, events: tuple[dict[str, Any], ...] = ()) -> Sample:
+        """The instant in which the process was there no more."""
+        call = Call("read", f"/proc/{self.pid}/stat", error="Gone", message=str(gone))
+        index, self._index = self._index, self._index + 1
+        now = time.monotonic()
+        return Sample(index, self.pid, now, time.time(), 0.0, 0.0, InstantTexts({}, [call]), events)
 
     def _read_cheap(self, tee: Tee, name: str) -> None:
         """From a file that stays open, which saves half; opened anew where descriptors are scarce."""

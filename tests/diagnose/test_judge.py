@@ -225,3 +225,31 @@ def test_mappings_that_are_lost_on_the_way(until, where):
     assert any(
         f"after {until:.3g} s its mappings could be read no more" in note for note in found.notes
     )
+
+
+def ended(recording, age):
+    """The same with an instant in which the process is gone; it had run for `age` when the watch began."""
+    last = recording.samples[-1]
+    gone = Call("read", "/proc/42/stat", error="Gone", message="process 42 has ended")
+    farewell = replace(
+        last, index=last.index + 1, monotonic=last.monotonic + 0.5, texts=InstantTexts({}, [gone])
+    )
+    header = replace(
+        recording.header,
+        target={**recording.header.target, "start_time_ticks": int((1000 - age) * 100)},
+        host={"ticks_per_second": 100},
+        asked={"seconds": 60.0},
+    )
+    return replace(recording, header=header, samples=(*recording.samples, farewell))
+
+
+def test_a_job_that_ends_gave_all_back():
+    found = diagnose(ended(made(lambda t: heap(t * MIB)), age=2))
+    assert (found.verdict, found.reason, found.findings) == (Verdict.NOT_A_LEAK, Why.ENDED, ())
+    assert "dmesg" in " ".join(found.notes)
+
+
+def test_a_server_that_ends_after_a_long_life_leaked_until_then():
+    found = diagnose(ended(made(lambda t: heap(t * MIB)), age=900))
+    assert found.verdict is Verdict.LEAK
+    assert "dmesg" in " ".join(found.notes)
