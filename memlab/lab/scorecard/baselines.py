@@ -23,7 +23,7 @@ ALPHA = 0.05  # the error rate at which all three tests are usually run
 
 
 def rss_threshold(_times: Array, values: Array) -> bool:
-    """Above a fixed size for five readings (Monit manual, "if total memory > 100 MB for 5 cycles")."""
+    """Above a fixed size, 100 MB, for five readings: as the rules do by which Monit and its like restart."""
     last = values[-THRESHOLD_READINGS:]
     return len(last) == THRESHOLD_READINGS and bool(np.all(last > THRESHOLD_BYTES))
 

@@ -97,7 +97,8 @@ def _by_window(results: Sequence[Result], seconds: float) -> list[dict[str, Any]
 
 
 def _by_confidence(results: Sequence[Result], confidence: str) -> dict[str, Any]:
-    stops = [(r, r.said["enough"][confidence]) for r in results if r.said]
+    every = [(r, r.said["enough"][confidence]) for r in results if r.said]
+    stops = [(r, stop) for r, stop in every if not score.grew_at(r, stop)]
     said = [(r.is_leak, s["verdict"]) for r, s in stops]
     called = [leak for leak, verdict in said if verdict == LEAK]
     leaks = [verdict for leak, verdict in said if leak]

@@ -137,13 +137,28 @@ def _waiting(results: Sequence[Result], seconds: float) -> str:
     )
     rows = []
     for confidence in (f"{one:g}" for one in CONFIDENCES):
-        stops = [(r, r.said["enough"][confidence]) for r in results if r.said]
+        every = [(r, r.said["enough"][confidence]) for r in results if r.said]
+        stops = [(r, s) for r, s in every if not score.grew_at(r, s)]
         verdicts = [(r.is_leak, s["verdict"]) for r, s in stops]
         lasted = [s["seconds"] for _, s in stops]
         middle, late = quantile(lasted, 0.5) or 0.0, quantile(lasted, 0.95) or 0.0
-        rows.append((confidence, *_shares(verdicts), f"{middle:.1f} s", f"{late:.1f} s"))
+        rows.append(
+            (
+                confidence,
+                *_shares(verdicts),
+                f"{middle:.1f} s",
+                f"{late:.1f} s",
+                len(every) - len(stops),
+            )
+        )
     text += "\n\nA watch that ends when the evidence suffices (`--confidence`):\n\n" + table(
-        ("confidence", "precision", "recall", "undecided", "median", "p95"), rows
+        ("confidence", "precision", "recall", "undecided", "median", "p95", "called while growing"),
+        rows,
+    )
+    text += (
+        "\n\nThe last column counts look-alikes that were called a leak while they still grew: the watch ended"
+        " before they did. Nobody can tell those yet, so they are in no other column; who wants to rule them out"
+        " watches for as long as a program may take to fill: `--confidence 1`."
     )
     return text + "\n\n" + _times(results)
 

@@ -187,6 +187,12 @@ def in_window(results: Sequence[Result], seconds: float) -> list[Result]:
     return [r for r in results if r.case.ends is None or r.case.ends < seconds]
 
 
+def grew_at(result: Result, stop: dict[str, Any]) -> bool:
+    """Whether a watch that ended there saw a look-alike only while it grew, and called it a leak."""
+    ends = result.case.ends
+    return stop["verdict"] == LEAK and ends is not None and float(stop["seconds"]) <= ends
+
+
 def by_stratum(results: Sequence[Result]) -> dict[str, dict[str, list[Result]]]:
     """The results by what the draw dealt out: kind, place, language, profile, rate, jitter, lead."""
     ways: dict[str, Callable[[Result], str]] = {
