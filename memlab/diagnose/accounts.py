@@ -14,6 +14,7 @@ from memlab.diagnose.children import children_account
 from memlab.diagnose.descriptors import descriptor_accounts
 from memlab.diagnose.given import given_accounts
 from memlab.diagnose.mapped_files import file_account
+from memlab.diagnose.outside import outside_accounts
 from memlab.diagnose.stacks import (
     SMALLEST,
     stack_account,
@@ -78,6 +79,7 @@ def accounts(recording: Recording) -> list[Account]:
     found += given_accounts(recording)
     found += descriptor_accounts(recording)
     found.append(children_account(recording))
+    found += outside_accounts(recording)
     found += _table_account(recording)
     return [account for account in found if len(account.series) >= 2]
 

@@ -17,6 +17,7 @@ from memlab.diagnose.descriptors import (
 )
 from memlab.diagnose.forecast import forecast
 from memlab.diagnose.mapped_files import file_evidence, most_mapped
+from memlab.diagnose.outside import SOURCES, outside_evidence, outside_next
 from memlab.diagnose.stacks import stack_evidence
 from memlab.diagnose.trend import Trend
 from memlab.model.deltas import Grown, grown
@@ -70,7 +71,7 @@ class Words:
 
 def describe(recording: Recording, account: Account, found: Trend) -> Words:
     """Put a rising account into words."""
-    changes = [] if _is_held(account) else _grown_mappings(recording, account.pattern)
+    changes = [] if _is_held(account) or account.source in SOURCES else _grown_mappings(recording, account.pattern)
     evidence = [*_how_it_grew(account, found)]
     evidence += _of_its_kind(recording, account, found)
     evidence += [f"mapping: {change.line}" for change in changes[:3]]
@@ -79,13 +80,15 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
         _where(recording, account, changes),
         tuple(evidence),
         forecast(recording, account, found),
-        _next(recording, account.pattern),
+        _next(recording, account),
     )
 
 
 def _of_its_kind(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
     """What only an account of this pattern can say."""
-    if account.pattern is Pattern.THREAD_STACK:
+    if account.source in SOURCES:
+        yield from outside_evidence(recording, account)
+    elif account.pattern is Pattern.THREAD_STACK:
         yield from stack_evidence(recording, account, found)
     elif _is_held(account):
         yield from memory_evidence(recording, account.pattern)
@@ -104,12 +107,14 @@ def _is_held(account: Account) -> bool:
     return account.source.startswith("st_blocks")
 
 
-def _next(recording: Recording, pattern: Pattern | None) -> str:
+def _next(recording: Recording, account: Account) -> str:
     """What was denied comes first: whoever may not read smaps may attach no tool either."""
-    pid = recording.header.pid
+    pid, pattern = recording.header.pid, account.pattern
     denied = any(f"/proc/{pid}/smaps" in sample.denied for sample in recording)
     if pattern is None:
         command = f"memlab diagnose {pid}"
+    elif account.source in SOURCES:
+        command = outside_next(recording, account)
     else:
         known = descriptors_next(recording) if pattern is Pattern.FD else _NEXT[pattern]
         command = known.format(pid=pid)
@@ -149,6 +154,8 @@ def _grown_mappings(recording: Recording, pattern: Pattern | None) -> list[Grown
 
 
 def _where(recording: Recording, account: Account, changes: list[Grown]) -> str:
+    if account.source in SOURCES:
+        return account.where
     if account.pattern is Pattern.TMPFS:
         files = _growing_files(recording)
         return ", ".join(files[:3]) or account.where

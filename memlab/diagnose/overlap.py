@@ -7,8 +7,20 @@ from collections.abc import Sequence
 from memlab.diagnose.account import Account
 from memlab.diagnose.descriptors import gained_at, gained_in_memory, gained_mapped
 from memlab.diagnose.mapped_files import most_mapped
+from memlab.diagnose.outside import (
+    BPF_MAPS,
+    GROUP_KERNEL,
+    GROUP_SHMEM,
+    INODE_BYTES,
+    INODES,
+    MOUNT,
+    OBJECT_BYTES,
+    QUEUES,
+    SOURCES,
+)
 from memlab.model.memory import Pattern
 from memlab.model.recording import Recording
+from memlab.units import PAGE_BYTES
 
 # an entry of a page table has 8 bytes on every 64-bit processor that Linux knows
 _ENTRY_BYTES = 8
@@ -18,6 +30,8 @@ def explained(recording: Recording, one: Account, leaking: Sequence[Account]) ->
     """Whether the growth of an account belongs to another one that leaks."""
     others = [other for other in leaking if other is not one]
     patterns = {pattern for other in others for pattern in other.candidates}
+    if one.source in SOURCES:
+        return _explained_outside(one, others)
     if one.pattern is Pattern.PAGE_TABLE:
         # a stack is touched at its top and takes a table with it
         return Pattern.THREAD_STACK in patterns
@@ -27,6 +41,9 @@ def explained(recording: Recording, one: Account, leaking: Sequence[Account]) ->
         # who maps a file of /dev/shm and keeps its descriptor holds the same pages by both
         return Pattern.SHM in patterns and 2 * gained_mapped(recording) >= one.series.growth
     if one.pattern is Pattern.FD:
+        behind = [o for o in others if o.source in (GROUP_KERNEL, BPF_MAPS)]
+        if any(o.series.growth > OBJECT_BYTES * one.series.growth for o in behind):
+            return True  # what is buffered behind them is more than they are
         return 2 * _told_in_bytes(recording, patterns) >= one.series.growth
     if one.pattern is Pattern.MEMFD:
         # where no mappings were read, a mapped one cannot be told from one that is only held
@@ -54,3 +71,37 @@ def _holds_address_space(recording: Recording, reserved: Account, other: Account
         guards = recording.series("kind_virtual.guard").growth
         return guards <= recording.series("kind_virtual.plain_anonymous").growth
     return False
+
+
+_SHMEM = {Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD, Pattern.TMPFS}
+
+
+def _explained_outside(one: Account, others: Sequence[Account]) -> bool:
+    """Of two accounts of the same bytes the nearer one is told: the file, then its mount, then the group."""
+    if one.source in (MOUNT, GROUP_SHMEM):
+        nearer = [
+            o
+            for o in others
+            if _SHMEM & set(o.candidates)
+            and o.source != GROUP_SHMEM
+            and (o.source != MOUNT or one.source == GROUP_SHMEM)
+        ]
+        return 2 * sum(o.series.growth for o in nearer) >= one.series.growth
+    if one.source == INODES:
+        # files that hold something are told by what they hold
+        return any(
+            _SHMEM & set(o.candidates) and o.series.growth >= PAGE_BYTES * one.series.growth
+            for o in others
+        )
+    if one.source == GROUP_KERNEL:
+        return any(_serves(one, other) for other in others)
+    return False
+
+
+def _serves(kernel: Account, other: Account) -> bool:
+    """Whether the kernel's memory is that of what leaks elsewhere: its objects, stacks, trees and tables."""
+    if other.source in (QUEUES, BPF_MAPS) or other.pattern is Pattern.PROCESS:
+        return True
+    if other.source == INODES:
+        return kernel.series.growth <= INODE_BYTES * other.series.growth
+    return other.unit == "bytes" and 2 * kernel.series.growth <= other.series.growth

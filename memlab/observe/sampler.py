@@ -15,6 +15,8 @@ from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.recording import Header
 from memlab.model.sample import MAX_PARENTS, Sample
 from memlab.observe import occupancy
+from memlab.observe.outside import Outside, same_namespace
+from memlab.observe.pace import Pace
 from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat, task
 from memlab.procfs.host import Call, Host, InstantTexts, Kept, Tee
 
@@ -27,25 +29,6 @@ _SCAN_SECONDS = 1e-6
 MAX_DESCRIPTORS = 512
 MAX_CHILDREN = 64
 _SPARE_DESCRIPTORS = 32  # our own, left free for whoever else is in this process
-# what usage and memory.stat leave out, by cgroup version
-_GROUP_FILES = {1: ("memory.kmem.usage_in_bytes",), 2: ()}
-
-
-class Pace:
-    """Spaces an activity so that it takes no more than `share` of one core."""
-
-    def __init__(self, share: float, least_seconds: float) -> None:
-        self.share = share
-        self._least = least_seconds
-        self._due = 0.0
-
-    def due(self, now: float) -> bool:
-        """Whether it may happen again."""
-        return now >= self._due
-
-    def done(self, now: float, cost_seconds: float) -> None:
-        """It happened, and cost this much."""
-        self._due = now + max(self._least, cost_seconds / self.share)
 
 
 def _free_descriptors() -> int:
@@ -82,6 +65,7 @@ class Sampler:
         self._index = 0
         self._mappings = Pace(budget, least_seconds=0.1)
         self._surroundings = Pace(budget, least_seconds=0.4)
+        self._outside = Outside(pid, self._host, budget)
         self.spend(budget)
         first = stat.read(self._host, pid)
         self.comm = first.comm
@@ -139,7 +123,7 @@ class Sampler:
         if must or (look and self._mappings.due(start)):
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
-            self._look_around(tee)
+            self._look_around(tee, must)
         if must:
             self._look_for_second_opinions(tee)
         end = time.monotonic()
@@ -230,15 +214,11 @@ class Sampler:
             self._allowed(lambda: tee.read(f"/proc/{self.pid}/smaps_rollup"))
         self._allowed(lambda: tee.read(cpus.ONLINE))
         self._allowed(lambda: tee.read("/proc/zoneinfo"))
-        self._allowed(lambda: self._look_at_group(tee))
+        # usage of all levels, for the limits
+        self._allowed(lambda: cgroup.read(tee, self.pid))
 
-    def _look_at_group(self, tee: Tee) -> None:
-        group = cgroup.read(tee, self.pid)
-        for name in ("memory.stat", *_GROUP_FILES[group.version]):
-            self._allowed(partial(tee.read, f"{group.path}/{name}"))
-
-    def _look_around(self, tee: Tee) -> None:
-        """Descriptors, children, the fill of tmpfs mounts, and the machine."""
+    def _look_around(self, tee: Tee, must: bool) -> None:
+        """Descriptors, children, the fill of tmpfs mounts, the machine, and what no mapping shows."""
         cpu = time.thread_time()
         self._allowed(lambda: tee.read("/proc/meminfo"))
         self._allowed(lambda: tee.read("/proc/vmstat"))
@@ -246,6 +226,7 @@ class Sampler:
         self._allowed(lambda: fd.read(tee, self.pid, limit=MAX_DESCRIPTORS))
         self._allowed(lambda: self._look_at_children(tee))
         self._allowed(lambda: self._look_at_tmpfs(tee))
+        self._outside.look(tee, must)
         self._surroundings.done(time.monotonic(), time.thread_time() - cpu)
 
     def _count_children(self, tee: Tee) -> None:
@@ -260,18 +241,12 @@ class Sampler:
                 stat.read(tee, child)
 
     def _look_at_tmpfs(self, tee: Tee) -> None:
-        if not self._same_mounts():
+        # a mount point of another mount namespace would be looked up in ours
+        if not same_namespace(self.pid, "mnt"):
             return
         for mount in mountinfo.read(tee, self.pid):
             if mount.fs_type == "tmpfs":
                 self._allowed(partial(tee.statvfs, mount.mount_point))
-
-    def _same_mounts(self) -> bool:
-        """A mount point of another mount namespace would be looked up in ours."""
-        try:
-            return os.readlink(f"/proc/{self.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
-        except OSError:
-            return False
 
     def _allowed(self, read: Callable[[], object]) -> None:
         """Read what may be read; a refusal is kept by the Tee and no reason to stop."""

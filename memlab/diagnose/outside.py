@@ -1,0 +1,261 @@
+"""Accounts of memory that no mapping shows: left on tmpfs, in System V objects, in sockets, in the kernel.
+
+The machine's own figures (meminfo) belong to everybody and drift by a hundred MiB on a busy host: none of
+them is an account here. What counts is what leads to this process: objects that name it, a mount that grows just as
+the process writes or touches (`alike`), and the memory cgroup where it is alone in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from memlab.diagnose.account import MMAP_THRESHOLD, Account
+from memlab.diagnose.alike import alike
+from memlab.diagnose.descriptors import kinds_gained
+from memlab.model import outside
+from memlab.model.memory import Basis, Pattern
+from memlab.model.recording import Recording
+from memlab.model.sample import Sample
+from memlab.model.series import Series
+from memlab.units import PAGE_BYTES, format_bytes
+
+SEGMENTS = "sysvipc/shm rss + swap of those that it made"
+QUEUES = "sysvipc/msg cbytes of those that it sent to last"
+BPF_MAPS = "fdinfo memlock"
+MOUNT = "statvfs of the mount"
+INODES = "statvfs of the mount, inodes"
+GROUP_SHMEM = "cgroup memory.stat shmem - status RssShmem"
+GROUP_KERNEL = "cgroup kernel memory - VmPTE - stacks of threads"
+SOURCES = (SEGMENTS, QUEUES, BPF_MAPS, MOUNT, INODES, GROUP_SHMEM, GROUP_KERNEL)
+# counters of a cgroup are kept in batches of 64 pages on each CPU (mm/memcontrol.c, MEMCG_CHARGE_BATCH)
+BATCH = 64 * PAGE_BYTES
+# what a descriptor itself takes: struct file, inode, dentry, and the largest socket (struct tcp_sock, some
+# 2.5 kB): less than a page. What is buffered behind it comes in whole pages.
+OBJECT_BYTES = PAGE_BYTES
+# an empty file on tmpfs: inode and dentry, and its part of the folder: some kB at most
+INODE_BYTES = PAGE_BYTES
+_HOLDERS = ("pipe", "socket", "bpf-map", "io_uring", "eventpoll")
+
+
+def outside_accounts(recording: Recording) -> list[Account]:
+    """All of them that this recording can carry."""
+    found = [
+        _account(Pattern.SHM, SEGMENTS, _segments(recording), "System V segments that nobody has attached"),
+        _account(Pattern.KERNEL, QUEUES, _queues(recording), "System V message queues"),
+    ]
+    if any("/fdinfo/" in path for sample in recording for path in sample.texts.files):
+        maps = recording.collect("bpf maps", outside.bpf_maps)
+        found.append(_account(Pattern.KERNEL, BPF_MAPS, maps, "BPF maps held by descriptors"))
+    found += _mounts(recording)
+    if is_alone(recording):
+        found += [_group_shmem(recording), *_group_kernel(recording)]
+    return found
+
+
+def _account(
+    pattern: Pattern, source: str, series: Series, where: str, grain: float = PAGE_BYTES
+) -> Account:
+    basis = Basis.KERNEL if pattern is Pattern.KERNEL else Basis.SWAP_BACKED
+    return Account((pattern,), basis, grain, series, where, source)
+
+
+def is_alone(recording: Recording) -> bool:
+    """Whether its memory cgroup holds nobody else than itself and its children, all the time, and no other group."""
+    groups = [(group, sample) for sample in recording if (group := outside.group_of(sample))]
+    own = {recording.header.pid}.union(*(sample.children or () for sample in recording))
+    return bool(groups) and all(
+        group.pids and group.pids <= own and not group.below for group, _ in groups
+    )
+
+
+def _segments(recording: Recording) -> Series:
+    pid = recording.header.pid
+
+    def get(sample: Sample) -> float | None:
+        found = outside.segments(sample)
+        if found is None:
+            return None
+        return float(
+            sum((s.rss or 0) + (s.swap or 0) for s in found if s.cpid == pid and not s.nattch)
+        )
+
+    return recording.collect("sysv unmapped", get)
+
+
+def _queues(recording: Recording) -> Series:
+    """Of all that it was once seen to have sent to last: another sender in between changes nothing."""
+    pid = recording.header.pid
+    own = {
+        queue.msqid
+        for sample in recording
+        for queue in outside.queues(sample) or ()
+        if queue.lspid == pid
+    }
+
+    def get(sample: Sample) -> float | None:
+        found = outside.queues(sample)
+        return None if found is None else float(sum(q.cbytes for q in found if q.msqid in own))
+
+    return recording.collect("sysv messages", get)
+
+
+def _group_shmem(recording: Recording) -> Account:
+    """Shared memory of the group that no process of it maps; memory of no mount, for that has an account."""
+
+    def get(sample: Sample) -> float | None:
+        group, status = outside.group_of(sample), sample.status
+        if group is None or status is None or "shmem" not in group.stat:
+            return None
+        return float(group.stat["shmem"] - (status.rss_shmem or 0))
+
+    series = recording.collect("group shmem", get)
+    return _account(
+        Pattern.MEMFD, GROUP_SHMEM, series, "memory files that no descriptor of it leads to", BATCH
+    )
+
+
+def _group_kernel(recording: Recording) -> list[Account]:
+    """Kernel memory of the group, without what has an account of its own and what the kernel gives back by itself."""
+    series = recording.collect("group kernel", _kernel_getter(recording))
+    if len(series) < 2:
+        return []
+    gained = kinds_gained(recording)
+    opened = max(0, sum(gained.values()))
+    held = any(gained[kind] > 0 for kind in _HOLDERS)
+    if series.growth <= OBJECT_BYTES * opened:
+        return []  # descriptors and their own objects
+    if not held and not _machine_agrees(recording, series.growth):
+        return []
+    kinds = [kind for kind in _HOLDERS if gained[kind] > 0]
+    where = "the kernel's memory" + (f" behind descriptors ({kinds[0]})" if kinds else "")
+    return [_account(Pattern.KERNEL, GROUP_KERNEL, series, where, BATCH)]
+
+
+def _kernel_getter(recording: Recording) -> Callable[[Sample], float | None]:
+    """v1 does not say which part is reclaimable: there the machine's SReclaimable stands for it, which takes too much
+    away rather than too little.
+    """
+    first = next((s.meminfo.s_reclaimable for s in recording if s.meminfo), None) or 0
+
+    def get(sample: Sample) -> float | None:
+        group, status, stat = outside.group_of(sample), sample.status, sample.stat
+        if group is None or group.kernel is None or status is None or stat is None:
+            return None
+        given_back = group.reclaimable
+        if given_back is None:
+            now = sample.meminfo.s_reclaimable if sample.meminfo else None
+            given_back = max(0, (now or first) - first)
+        tables = (status.vm_pte or 0) + (status.vm_pmd or 0)
+        return float(group.kernel - tables - stat.num_threads * outside.STACK_BYTES - given_back)
+
+    return get
+
+
+def _machine_agrees(recording: Recording, growth: float) -> bool:
+    """Whether unreclaimable slabs, per-CPU memory or vmalloc grew by the half of it at least, machine-wide."""
+    fields = ("s_unreclaim", "percpu", "vmalloc_used")
+    return any(2 * recording.series(f"meminfo.{name}").growth >= growth for name in fields)
+
+
+def _mounts(recording: Recording) -> Iterator[Account]:
+    """tmpfs mounts whose growth leads to this process."""
+    seen = {}
+    for sample in recording:
+        for mount in sample.tmpfs_mounts:
+            seen.setdefault(mount.device, mount.mount_point)
+    for device, place in seen.items():
+        used = recording.collect("used", _fill(device, "used_bytes"))
+        files = recording.collect("files", _fill(device, "used_files"), unit="count")
+        if used.growth > 0 and whose(recording, used):
+            pattern = _named(recording, place, files)
+            yield _account(pattern, MOUNT, used, f"tmpfs on {place}", MMAP_THRESHOLD)
+        if files.growth > 0 and _makes_files(recording, files):
+            yield Account(
+                (Pattern.KERNEL,),
+                Basis.COUNT,
+                1,
+                files,
+                f"files on {place} (tmpfs)",
+                INODES,
+                unit="files",
+            )
+
+
+def _fill(device: str, what: str) -> Callable[[Sample], float | None]:
+    def get(sample: Sample) -> float | None:
+        mount = next((m for m in sample.tmpfs_mounts if m.device == device), None)
+        space = mount and sample.space(mount)
+        if not space:
+            return None
+        return float(space.used_bytes if what == "used_bytes" else space.files - space.free_files)
+
+    return get
+
+
+def whose(recording: Recording, used: Series) -> str:
+    """What leads from the growth of a mount to this process, in words; empty where nothing does."""
+    page = recording.header.page_bytes
+    if alike(used, recording.collect("written", outside.written), MMAP_THRESHOLD):
+        return "its writes (io wchar) grew by as much at the same times"
+    faults = recording.collect(
+        "faults", lambda sample: float(sample.stat.minflt * page) if sample.stat else None
+    )
+    if alike(used, faults, MMAP_THRESHOLD):
+        return "it touched as many new pages (stat minflt) at the same times"
+    if is_alone(recording) and alike(used, _group_shmem(recording).series, BATCH):
+        return "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"
+    return ""
+
+
+def _named(recording: Recording, place: str, files: Series) -> Pattern:
+    """POSIX shared memory has its names in /dev/shm itself (shm_open(3) takes no folder): then as many names are new."""
+    if place != "/dev/shm":
+        return Pattern.TMPFS
+    names = recording.collect("names", _names, unit="count")
+    return Pattern.SHM if names.growth > 0 and 2 * names.growth >= files.growth else Pattern.TMPFS
+
+
+def _names(sample: Sample) -> float | None:
+    found = [c for c in sample.texts.calls if (c.kind, c.path, c.error) == ("listdir", "/dev/shm", None)]
+    return float(len(found[0].result)) if found else None
+
+
+def _makes_files(recording: Recording, files: Series) -> bool:
+    """Whether the kernel's memory of its own group grew just so, by what inodes take."""
+    if not is_alone(recording):
+        return False
+    kernel = recording.collect("group kernel", _kernel_getter(recording))
+    takes = kernel.growth / files.growth
+    return PAGE_BYTES / 8 <= takes <= INODE_BYTES and alike(files, kernel, 1, scaled=True)
+
+
+def outside_evidence(recording: Recording, account: Account) -> Iterator[str]:
+    """What leads to this process, and what its own memory did meanwhile."""
+    pid = recording.header.pid
+    if account.source == SEGMENTS:
+        yield f"each names pid {pid} as its maker (cpid), and nobody has it attached (nattch 0)"
+    elif account.source == QUEUES:
+        yield f"pid {pid} sent to them last (lspid): messages lie in the kernel's slabs until somebody receives them"
+    elif account.source == MOUNT:
+        yield whose(recording, account.series)
+    elif account.source in (GROUP_SHMEM, GROUP_KERNEL, INODES):
+        yield "its memory cgroup holds this process and its children only, so what is charged there is theirs"
+    if account.source == GROUP_SHMEM:
+        yield "no tmpfs mount and no System V segment grew like that: memfds in the queue of a socket, or another's"
+    resident = recording.series("statm.resident")
+    if len(resident) > 1:
+        yield f"the process's own RSS moved by {format_bytes(resident.growth)}: no mapping shows this memory"
+
+
+def outside_next(recording: Recording, account: Account) -> str:
+    """Who makes them."""
+    calls = {
+        SEGMENTS: "shmget,shmat,shmdt,shmctl",
+        QUEUES: "msgget,msgsnd,msgrcv,msgctl",
+        BPF_MAPS: "bpf,close",
+        MOUNT: "openat,unlink,unlinkat,ftruncate,close",
+        INODES: "openat,unlink,unlinkat,close",
+        GROUP_SHMEM: "memfd_create,sendmsg,recvmsg,close",
+        GROUP_KERNEL: "%desc,%network",
+    }[account.source]
+    return f"strace -f -k -e trace={calls} -p {recording.header.pid}"

@@ -1,0 +1,86 @@
+"""Memory that a process holds and that no mapping of it shows: its memory cgroup, System V objects, what it wrote, slabs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from memlab.errors import Denied, Gone, Unsupported
+from memlab.observe.pace import Pace
+from memlab.procfs import cgroup
+from memlab.procfs.host import Host, Tee
+
+# the fill of the group, and who is in it, by cgroup version
+_GROUP_FILES = {
+    1: ("memory.stat", "memory.usage_in_bytes", "memory.kmem.usage_in_bytes", "cgroup.procs"),
+    2: ("memory.stat", "memory.current", "cgroup.procs"),
+}
+# where shm_open(3) makes its names (glibc and musl: sysdeps/posix/shm-directory.h)
+SHM_FOLDER = "/dev/shm"
+# slabinfo takes slab_mutex and walks all caches of the machine (mm/slab_common.c): seldom
+_SLABS_EVERY = 5.0  # seconds
+MAX_MAPS = 64  # BPF maps whose fdinfo is read
+
+
+class Outside:
+    """Reads these beside the other surroundings of one process.
+
+    Where the group is and which namespaces the process is in is asked once: who moves to another group
+    while it is watched keeps the first. System V objects and tmpfs are seen in our own namespaces, and so they are
+    read only of a process that shares them.
+    """
+
+    def __init__(self, pid: int, host: Host, budget: float) -> None:
+        self._pid, self._host = pid, host
+        self._slabs = Pace(budget * 0.05, _SLABS_EVERY)
+        self._group: tuple[str, int] | None = None
+        with suppress(Denied, Gone, Unsupported):
+            self._group = cgroup.memory_folder(host, pid)
+        self._same_ipc = same_namespace(pid, "ipc")
+        self._same_mounts = same_namespace(pid, "mnt")
+
+    def look(self, tee: Tee, must: bool) -> None:
+        """One look; `must` reads the slabs too, whenever they were read last. What is refused the Tee keeps."""
+        _allowed(partial(tee.read, f"/proc/{self._pid}/io"))
+        if self._group is not None:
+            folder, version = self._group
+            _allowed(partial(tee.stat, folder))  # its links: 2, and one for each group below
+            for name in _GROUP_FILES[version]:
+                _allowed(partial(tee.read, f"{folder}/{name}"))
+        if self._same_ipc:
+            for name in ("shm", "msg"):
+                _allowed(partial(tee.read, f"/proc/sysvipc/{name}"))
+        if self._same_mounts:
+            _allowed(partial(tee.listdir, SHM_FOLDER))
+        self._look_at_bpf_maps(tee)
+        now = time.monotonic()
+        if os.geteuid() == 0 and (must or self._slabs.due(now)):
+            cpu = time.thread_time()
+            _allowed(partial(tee.read, "/proc/slabinfo"))
+            self._slabs.done(now, time.thread_time() - cpu)
+
+    def _look_at_bpf_maps(self, tee: Tee) -> None:
+        """The descriptors were read before: fdinfo says what a map takes (kernel/bpf/syscall.c, bpf_map_show_fdinfo)."""
+        maps = [
+            call.path.rpartition("/")[2]
+            for call in tee.texts.calls
+            if call.kind == "readlink" and call.result == "anon_inode:bpf-map"
+        ]
+        for number in maps[-MAX_MAPS:]:
+            _allowed(partial(tee.read, f"/proc/{self._pid}/fdinfo/{number}"))
+
+
+def same_namespace(pid: int, kind: str) -> bool:
+    """Whether a process shares this namespace (`mnt`, `ipc`) with us; False where it may not be known."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}")
+    except OSError:
+        return False
+
+
+def _allowed(read: Callable[[], object]) -> None:
+    with suppress(Denied, Gone, Unsupported):
+        read()
