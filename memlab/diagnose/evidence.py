@@ -71,7 +71,11 @@ class Words:
 
 def describe(recording: Recording, account: Account, found: Trend) -> Words:
     """Put a rising account into words."""
-    changes = [] if _is_held(account) or account.source in SOURCES else _grown_mappings(recording, account.pattern)
+    changes = (
+        []
+        if _is_held(account) or account.source in SOURCES
+        else _grown_mappings(recording, account.pattern)
+    )
     evidence = [*_how_it_grew(account, found)]
     evidence += _of_its_kind(recording, account, found)
     evidence += [f"mapping: {change.line}" for change in changes[:3]]

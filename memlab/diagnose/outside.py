@@ -40,7 +40,12 @@ _HOLDERS = ("pipe", "socket", "bpf-map", "io_uring", "eventpoll")
 def outside_accounts(recording: Recording) -> list[Account]:
     """All of them that this recording can carry."""
     found = [
-        _account(Pattern.SHM, SEGMENTS, _segments(recording), "System V segments that nobody has attached"),
+        _account(
+            Pattern.SHM,
+            SEGMENTS,
+            _segments(recording),
+            "System V segments that nobody has attached",
+        ),
         _account(Pattern.KERNEL, QUEUES, _queues(recording), "System V message queues"),
     ]
     if any("/fdinfo/" in path for sample in recording for path in sample.texts.files):
@@ -159,7 +164,7 @@ def _machine_agrees(recording: Recording, growth: float) -> bool:
 
 def _mounts(recording: Recording) -> Iterator[Account]:
     """tmpfs mounts whose growth leads to this process."""
-    seen = {}
+    seen: dict[str, str] = {}
     for sample in recording:
         for mount in sample.tmpfs_mounts:
             seen.setdefault(mount.device, mount.mount_point)
@@ -203,12 +208,14 @@ def whose(recording: Recording, used: Series) -> str:
     if alike(used, faults, MMAP_THRESHOLD):
         return "it touched as many new pages (stat minflt) at the same times"
     if is_alone(recording) and alike(used, _group_shmem(recording).series, BATCH):
-        return "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"
+        return (
+            "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"
+        )
     return ""
 
 
 def _named(recording: Recording, place: str, files: Series) -> Pattern:
-    """POSIX shared memory has its names in /dev/shm itself (shm_open(3) takes no folder): then as many names are new."""
+    """POSIX shared memory has its names in /dev/shm itself (shm_open(3) takes no folder): as many are new."""
     if place != "/dev/shm":
         return Pattern.TMPFS
     names = recording.collect("names", _names, unit="count")
@@ -216,7 +223,9 @@ def _named(recording: Recording, place: str, files: Series) -> Pattern:
 
 
 def _names(sample: Sample) -> float | None:
-    found = [c for c in sample.texts.calls if (c.kind, c.path, c.error) == ("listdir", "/dev/shm", None)]
+    found = [
+        c for c in sample.texts.calls if (c.kind, c.path, c.error) == ("listdir", "/dev/shm", None)
+    ]
     return float(len(found[0].result)) if found else None
 
 

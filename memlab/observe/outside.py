@@ -1,4 +1,4 @@
-"""Memory that a process holds and that no mapping of it shows: its memory cgroup, System V objects, what it wrote, slabs."""
+"""Memory that a process holds and no mapping of it shows: its memory cgroup, System V objects, slabs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Outside:
             self._slabs.done(now, time.thread_time() - cpu)
 
     def _look_at_bpf_maps(self, tee: Tee) -> None:
-        """The descriptors were read before: fdinfo says what a map takes (kernel/bpf/syscall.c, bpf_map_show_fdinfo)."""
+        """The descriptors were read before: fdinfo says what a map takes (kernel/bpf/syscall.c)."""
         maps = [
             call.path.rpartition("/")[2]
             for call in tee.texts.calls
