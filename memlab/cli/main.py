@@ -25,6 +25,7 @@ COMMANDS = (
     "leak",
     "sweep",
     "diagnose",
+    "explain",
     "record",
     "redact",
     "mimic",
