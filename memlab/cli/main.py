@@ -26,6 +26,7 @@ COMMANDS = (
     "finders",
     "sweep",
     "diagnose",
+    "explain",
     "record",
     "redact",
     "mimic",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memlab.errors import Denied, Unsupported
+from memlab.errors import Unsupported
 from memlab.model.curves import Distance
 from memlab.model.mimicry import Mimicry, Proposal
 from memlab.present.colours import LINE_COLOURS
 from memlab.present.figures import bare_figure
+from memlab.present.page import figures_page, write
 from memlab.units import MIB, format_bytes, format_seconds
 
 if TYPE_CHECKING:
@@ -127,8 +127,4 @@ def _title(found: Mimicry, counted: bool) -> str:
 
 def write_page(found: Mimicry, path: str) -> None:
     """The figure as a page that needs no network. Raises Denied where it cannot be written."""
-    page = mimicry_figure(found).to_html(include_plotlyjs=True, full_html=True)
-    try:
-        Path(path).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise Denied(f"{path} cannot be written: {error.strerror}", "name another --html") from None
+    write(figures_page("memlab mimic", [mimicry_figure(found)]), path)
