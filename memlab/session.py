@@ -14,7 +14,8 @@ from memlab.model.sample import Sample
 from memlab.observe.family import Family
 from memlab.observe.files import RecordingWriter
 from memlab.observe.live import DEFAULT_INTERVAL, Window, watch, watch_family
-from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Pace, Sampler
+from memlab.observe.pace import Pace
+from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
 
 
 class CostMeter:

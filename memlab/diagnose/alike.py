@@ -33,4 +33,4 @@ def alike(one: Series, other: Series, grain: float, *, scaled: bool = False) -> 
 
 
 def _from_start(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values - values[0]
+    return np.subtract(values, values[0])

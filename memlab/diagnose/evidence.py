@@ -71,7 +71,11 @@ class Words:
 
 def describe(recording: Recording, account: Account, found: Trend) -> Words:
     """Put a rising account into words."""
-    changes = [] if _is_held(account) or account.source in SOURCES else _grown_mappings(recording, account.pattern)
+    changes = (
+        []
+        if _is_held(account) or account.source in SOURCES
+        else _grown_mappings(recording, account.pattern)
+    )
     evidence = [*_how_it_grew(account, found)]
     evidence += _of_its_kind(recording, account, found)
     evidence += [f"mapping: {change.line}" for change in changes[:3]]
@@ -111,10 +115,10 @@ def _next(recording: Recording, account: Account) -> str:
     """What was denied comes first: whoever may not read smaps may attach no tool either."""
     pid, pattern = recording.header.pid, account.pattern
     denied = any(f"/proc/{pid}/smaps" in sample.denied for sample in recording)
-    if pattern is None:
-        command = f"memlab diagnose {pid}"
-    elif account.source in SOURCES:
+    if account.source in SOURCES:
         command = outside_next(recording, account)
+    elif pattern is None:
+        command = f"memlab diagnose {pid}"
     else:
         known = descriptors_next(recording) if pattern is Pattern.FD else _NEXT[pattern]
         command = known.format(pid=pid)

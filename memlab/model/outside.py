@@ -49,7 +49,8 @@ def group_of(sample: Sample) -> Group | None:
     kmem = _size(sample, f"{folder}/memory.kmem.usage_in_bytes")
     return Group(
         stat,
-        _size(sample, f"{folder}/memory.usage_in_bytes") or _size(sample, f"{folder}/memory.current"),
+        _size(sample, f"{folder}/memory.usage_in_bytes")
+        or _size(sample, f"{folder}/memory.current"),
         _kernel_of(stat) if kmem is None else kmem,
         stat.get("slab_reclaimable"),
         frozenset(int(word) for word in members.split() if word.isdigit()),
