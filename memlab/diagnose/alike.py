@@ -33,4 +33,5 @@ def alike(one: Series, other: Series, grain: float, *, scaled: bool = False) -> 
 
 
 def _from_start(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.subtract(values, values[0])
+    moved: NDArray[np.float64] = values - values[0]
+    return moved
