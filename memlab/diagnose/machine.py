@@ -1,4 +1,4 @@
-"""Who eats the machine: processes, tmpfs mounts, System V objects, slab caches, the kernel's other lines, or nothing named."""
+"""Who eats the machine: processes, tmpfs, System V objects, slab caches, the kernel, or nothing that has a name."""
 
 from __future__ import annotations
 
@@ -44,10 +44,12 @@ _SHOWN = 6
 def diagnose_machine(recording: Recording, cost: Cost | None = None) -> Diagnosis:
     """Judge what `observe.machine.watch_machine` saw. One verdict; a finding for each that rises."""
     parts = list(_parts(recording))
-    found = _nearest(rising(part for part in parts if not part.reclaimable))
+    families = (list(_processes(recording)), list(_caches(recording)), parts)
+    found = _nearest([one for family in families for one in rising(family)])
     room = _room(recording)
     findings = tuple(finding(one, room) for one in found)
-    verdict, why, reason, decide = _verdict(recording, findings and findings[0].where, parts)
+    first = findings[0].where if findings else None
+    verdict, why, reason, decide = _verdict(recording, first, parts)
     return Diagnosis(
         target={"machine": recording.header.target["machine"]},
         observed_seconds=round(recording.seconds, 3),
@@ -63,7 +65,7 @@ def diagnose_machine(recording: Recording, cost: Cost | None = None) -> Diagnosi
 
 
 def _verdict(
-    recording: Recording, first: str | tuple[()], parts: list[Part]
+    recording: Recording, first: str | None, parts: list[Part]
 ) -> tuple[Verdict, str, Why | None, str | None]:
     seconds, fell = (
         format_seconds(recording.seconds),
@@ -109,7 +111,7 @@ def _room(recording: Recording) -> tuple[str, float] | None:
 
 
 def _parts(recording: Recording) -> Iterator[Part]:
-    yield from _processes(recording)
+    """What is neither of one process nor one slab cache."""
     yield from _mounts(recording)
     yield _part(
         (Pattern.SHM,),
@@ -125,7 +127,6 @@ def _parts(recording: Recording) -> Iterator[Part]:
         "sysvipc/msg cbytes",
         "ipcs -q -p",
     )
-    yield from _caches(recording)
     for name, then in _KERNEL_LINES.items():
         series = recording.collect(name, _line(name))
         where = "memory in no field of meminfo" if name == "unexplained" else f"the kernel's {name}"
@@ -256,14 +257,12 @@ def _nearest(found: list[Rising]) -> list[Rising]:
         for one in found
         if one.part.account.source in ("slabinfo", "sysvipc/msg cbytes")
     )
-    return [
-        one
-        for one in found
-        if not (
-            one.part.account.where.endswith("slab, not reclaimable")
-            and 2 * inside >= one.trend.growth
-        )
-    ]
+    kept = []
+    for one in found:
+        whole = one.part.account.where.endswith("slab, not reclaimable")
+        if not one.part.reclaimable and not (whole and 2 * inside >= one.trend.growth):
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.trend.rate, reverse=True)
 
 
 def _attribution(recording: Recording) -> Attribution | None:

@@ -1,7 +1,7 @@
 """Findings over many accounts at once: of a whole machine, or of a tree of processes.
 
 Of five hundred accounts that only waver, some rise on five floors by chance. So the chance of each, by its
-floors, times the number of accounts that were looked at has to stay below one in a hundred.
+floors, times the number of accounts of its kind has to stay below one in a hundred.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from memlab.diagnose.trend import Shape, Trend, trend
 from memlab.model.diagnosis import Finding, Forecast
 from memlab.units import format_amount, format_seconds
 
-FALSE_ALARM = 0.01  # for all accounts together
+FALSE_ALARM = 0.01  # for all accounts of a kind together
 GRAINS = 3  # one at each end of the window, and one that was just begun (as for one process)
 
 

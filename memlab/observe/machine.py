@@ -62,7 +62,9 @@ class _Watch:
 
     def __init__(self, host: Host, budget: float) -> None:
         self._host, self.samples = host, list[Sample]()
-        self._pace, self._slabs = Pace(budget * 0.6, 0.4), Pace(budget * 0.4, _SLABS_EVERY)
+        mounts = mountinfo.read(host, "self")
+        self._places = sorted({m.mount_point for m in mounts if m.fs_type == "tmpfs"})
+        self._pace, self._slabs = Pace(budget * 0.6, INTERVAL), Pace(budget * 0.4, _SLABS_EVERY)
 
     def look(self, now: float, must: bool = False) -> None:
         if not must and not self._pace.due(now):
@@ -70,11 +72,10 @@ class _Watch:
         tee, cpu, start = Tee(self._host), time.thread_time(), time.monotonic()
         for path in _FILES:
             _allowed(partial(tee.read, path))
-        for mount in mountinfo.read(tee, "self"):
-            if mount.fs_type == "tmpfs":
-                _allowed(partial(tee.statvfs, mount.mount_point))
-        # the sample is of this process: its mounts are those that were asked
-        tee.texts.files[f"/proc/{os.getpid()}/mountinfo"] = tee.texts.files["/proc/self/mountinfo"]
+        for place in self._places:
+            _allowed(partial(tee.statvfs, place))
+        if must:  # parsing it is dear, and the mounts are asked by their places
+            _allowed(partial(tee.read, f"/proc/{os.getpid()}/mountinfo"))
         self._pace.done(time.monotonic(), time.thread_time() - cpu)
         if os.geteuid() == 0 and (must or self._slabs.due(now)):
             before = time.thread_time()
