@@ -123,7 +123,8 @@ def say_that_it_takes_time(args: argparse.Namespace) -> None:
 
     if sys.stderr.isatty() and not getattr(args, "json", False):
         most = "" if args.confidence >= 1 else " at most"
+        what = f"pid {args.target[0]}" if args.target else "the machine"
         print(
-            f"watching {'pid ' + args.target[0] if args.target else 'the machine'} for {format_seconds(args.seconds)}{most} … (Ctrl-C judges at once)",
+            f"watching {what} for {format_seconds(args.seconds)}{most} … (Ctrl-C judges at once)",
             file=sys.stderr,
         )

@@ -1,7 +1,7 @@
 """Findings over many accounts at once: of a whole machine, or of a tree of processes.
 
 Of five hundred accounts that only waver, some rise on five floors by chance. So the chance of each, by its
-floors, times the number of accounts of its kind has to stay below one in a hundred.
+floors, times the number of accounts of its kind that moved, has to stay below one in a hundred.
 """
 
 from __future__ import annotations
@@ -38,16 +38,20 @@ class Rising:
 
 def rising(parts: Iterable[Part]) -> list[Rising]:
     """Those that rise all the way, beyond their grain and beyond chance; the largest first."""
-    parts = [part for part in parts if len(part.account.series) >= 2]
-    found = []
-    for part in parts:
-        shape = trend(part.account.series, part.account.quantum)
-        if (
-            shape.shape is Shape.RISING
-            and shape.growth >= GRAINS * part.account.quantum
-            and shape.chance * len(parts) <= FALSE_ALARM
-        ):
-            found.append(Rising(part, shape))
+    judged = [
+        Rising(part, trend(part.account.series, part.account.quantum))
+        for part in parts
+        if len(part.account.series) >= 2
+    ]
+    # what did not move by its grain cannot have risen by chance
+    moved = [one for one in judged if one.trend.shape is not Shape.FLAT]
+    found = [
+        one
+        for one in moved
+        if one.trend.shape is Shape.RISING
+        and one.trend.growth >= GRAINS * one.part.account.quantum
+        and one.trend.chance * len(moved) <= FALSE_ALARM
+    ]
     return sorted(
         found, key=lambda one: (one.part.account.unit == "bytes", one.trend.rate), reverse=True
     )

@@ -56,7 +56,9 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
     findings = tuple(finding(one, None) for one in rising(accounts))
     leaking = [one for one in members if one.verdict is Verdict.LEAK]
     seconds = format_seconds(total.seconds)
-    verdict, reason, decide = Verdict.NOT_A_LEAK, Why.FLAT, None
+    verdict = Verdict.NOT_A_LEAK
+    reason: Why | None = Why.FLAT
+    decide: str | None = None
     grew = f"{len(members)} processes grew together by {format_bytes(total.growth)} in {seconds}"
     if len(total) < _FEWEST:
         verdict, reason, decide = Verdict.UNDECIDED, None, "watch longer: --seconds 15"

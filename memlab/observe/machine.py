@@ -100,6 +100,8 @@ class _Watch:
 def _histories(host: Host, crowd: Crowd) -> list[tuple[str, Series]]:
     found = []
     for pid in map(int, crowd.table()["pid"]):
+        if pid == os.getpid():
+            continue  # what looking keeps
         history = crowd.history(pid)
         try:
             name = comm.read(host, pid)
