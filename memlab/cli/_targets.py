@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="TARGET",
-        nargs="+",
+        nargs="*",
         help="a pid, recordings, or pasted texts (- is stdin)",
     )
     _types.add_sampling(parser, 15.0)
@@ -61,6 +61,8 @@ def judged(args: argparse.Namespace) -> Judged:
     from memlab.diagnose import diagnose
     from memlab.observe.files import open_recording
 
+    if not args.target:
+        raise Refused("nothing was named to judge", "give a pid, a recording or a pasted text")
     control = open_recording(args.control) if args.control else None
     if not is_live(args):
         recording = opened(args)
@@ -121,7 +123,8 @@ def say_that_it_takes_time(args: argparse.Namespace) -> None:
 
     if sys.stderr.isatty() and not getattr(args, "json", False):
         most = "" if args.confidence >= 1 else " at most"
+        what = f"pid {args.target[0]}" if args.target else "the machine"
         print(
-            f"watching pid {args.target[0]} for {format_seconds(args.seconds)}{most} … (Ctrl-C judges at once)",
+            f"watching {what} for {format_seconds(args.seconds)}{most} … (Ctrl-C judges at once)",
             file=sys.stderr,
         )

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=_types.pid)
     parser.add_argument("-o", "--output", metavar="FILE", help="default memlab-PID-TIME.tar.gz")
     parser.add_argument(
-        "--children",
+        "--tree",
         action="store_true",
         help="its descendants too, each in a file of its own (FILE-PID.tar.gz)",
     )
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     how = {"interval": args.interval, "seconds": args.seconds, "judge": step}
     files, meter = _Files(path, args), CostMeter()
     samples: Iterator[tuple[Sampler, Sample]]
-    if args.children:
+    if args.tree:
         samples = watch_family(Family(args.pid, **bounds), **how)
     else:
         sampler = Sampler(args.pid, **bounds)

@@ -33,5 +33,5 @@ def alike(one: Series, other: Series, grain: float, *, scaled: bool = False) -> 
 
 
 def _from_start(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    grown: NDArray[np.float64] = values - values[0]
-    return grown
+    moved: NDArray[np.float64] = values - values[0]
+    return moved

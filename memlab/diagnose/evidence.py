@@ -115,10 +115,10 @@ def _next(recording: Recording, account: Account) -> str:
     """What was denied comes first: whoever may not read smaps may attach no tool either."""
     pid, pattern = recording.header.pid, account.pattern
     denied = any(f"/proc/{pid}/smaps" in sample.denied for sample in recording)
-    if pattern is None:
-        command = f"memlab diagnose {pid}"
-    elif account.source in SOURCES:
+    if account.source in SOURCES:
         command = outside_next(recording, account)
+    elif pattern is None:
+        command = f"memlab diagnose {pid}"
     else:
         known = descriptors_next(recording) if pattern is Pattern.FD else _NEXT[pattern]
         command = known.format(pid=pid)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from memlab.diagnose.account import MMAP_THRESHOLD, Account
 from memlab.diagnose.alike import alike
 from memlab.diagnose.descriptors import kinds_gained
+from memlab.errors import Denied, Gone, Unsupported
 from memlab.model import outside
 from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
@@ -105,7 +106,7 @@ def _queues(recording: Recording) -> Series:
 
 
 def _group_shmem(recording: Recording) -> Account:
-    """Shared memory of the group that no process of it maps; memory of no mount, for that has an account."""
+    """Shared memory of the group that no process of it maps; on a mount or not."""
 
     def get(sample: Sample) -> float | None:
         group, status = outside.group_of(sample), sample.status
@@ -114,9 +115,14 @@ def _group_shmem(recording: Recording) -> Account:
         return float(group.stat["shmem"] - (status.rss_shmem or 0))
 
     series = recording.collect("group shmem", get)
-    return _account(
-        Pattern.MEMFD, GROUP_SHMEM, series, "memory files that no descriptor of it leads to", BATCH
-    )
+    mounts = [recording.collect("used", _fill(place, "used_bytes")) for place in _places(recording)]
+    if series.growth > 0 and any(2 * used.growth >= series.growth for used in mounts):
+        # others fill the same mount, so that its growth cannot say whether this is a part of it
+        candidates: tuple[Pattern, ...] = (Pattern.TMPFS, Pattern.SHM, Pattern.MEMFD)
+        where = "shared memory that nobody maps (on tmpfs, or memory files)"
+    else:
+        candidates, where = (Pattern.MEMFD,), "memory files that no descriptor of it leads to"
+    return Account(candidates, Basis.SWAP_BACKED, BATCH, series, where, GROUP_SHMEM)
 
 
 def _group_kernel(recording: Recording) -> list[Account]:
@@ -164,13 +170,9 @@ def _machine_agrees(recording: Recording, growth: float) -> bool:
 
 def _mounts(recording: Recording) -> Iterator[Account]:
     """tmpfs mounts whose growth leads to this process."""
-    seen: dict[str, str] = {}
-    for sample in recording:
-        for mount in sample.tmpfs_mounts:
-            seen.setdefault(mount.device, mount.mount_point)
-    for device, place in seen.items():
-        used = recording.collect("used", _fill(device, "used_bytes"))
-        files = recording.collect("files", _fill(device, "used_files"), unit="count")
+    for place in _places(recording):
+        used = recording.collect("used", _fill(place, "used_bytes"))
+        files = recording.collect("files", _fill(place, "used_files"), unit="count")
         if used.growth > 0 and whose(recording, used):
             pattern = _named(recording, place, files)
             yield _account(pattern, MOUNT, used, f"tmpfs on {place}", MMAP_THRESHOLD)
@@ -186,11 +188,20 @@ def _mounts(recording: Recording) -> Iterator[Account]:
             )
 
 
-def _fill(device: str, what: str) -> Callable[[Sample], float | None]:
+def _places(recording: Recording) -> list[str]:
+    """Where tmpfs is mounted, each once: of two mounts at one place the later one hides the other."""
+    mounts = [mount for sample in recording for mount in sample.tmpfs_mounts]
+    at = {mount.mount_point: mount.device for mount in mounts}
+    return list({device: place for place, device in reversed(at.items())}.values())
+
+
+def _fill(place: str, what: str) -> Callable[[Sample], float | None]:
+    """Bytes or inodes in use there; asked for more often than the table of mounts is read."""
+
     def get(sample: Sample) -> float | None:
-        mount = next((m for m in sample.tmpfs_mounts if m.device == device), None)
-        space = mount and sample.space(mount)
-        if not space:
+        try:
+            space = sample.host.statvfs(place)
+        except (Denied, Gone, Unsupported):
             return None
         return float(space.used_bytes if what == "used_bytes" else space.files - space.free_files)
 
@@ -215,7 +226,7 @@ def whose(recording: Recording, used: Series) -> str:
 
 
 def _named(recording: Recording, place: str, files: Series) -> Pattern:
-    """POSIX shared memory has its names in /dev/shm itself (shm_open(3) takes no folder): as many are new."""
+    """POSIX shared memory has its names in /dev/shm itself, for shm_open(3) takes no folder: are they new?"""
     if place != "/dev/shm":
         return Pattern.TMPFS
     names = recording.collect("names", _names, unit="count")
@@ -249,7 +260,7 @@ def outside_evidence(recording: Recording, account: Account) -> Iterator[str]:
         yield whose(recording, account.series)
     elif account.source in (GROUP_SHMEM, GROUP_KERNEL, INODES):
         yield "its memory cgroup holds this process and its children only, so what is charged there is theirs"
-    if account.source == GROUP_SHMEM:
+    if account.source == GROUP_SHMEM and account.pattern is not None:
         yield "no tmpfs mount and no System V segment grew like that: memfds in the queue of a socket, or another's"
     resident = recording.series("statm.resident")
     if len(resident) > 1:

@@ -1,4 +1,4 @@
-"""Memory that a process holds and no mapping of it shows: its memory cgroup, System V objects, slabs."""
+"""Memory that no mapping shows: the process's memory cgroup, System V objects, what it wrote, slabs."""
 
 from __future__ import annotations
 
@@ -22,28 +22,41 @@ _GROUP_FILES = {
 SHM_FOLDER = "/dev/shm"
 # slabinfo takes slab_mutex and walks all caches of the machine (mm/slab_common.c): seldom
 _SLABS_EVERY = 5.0  # seconds
+_LEAST = 0.4  # seconds: as often as descriptors, where these are few
 MAX_MAPS = 64  # BPF maps whose fdinfo is read
 
 
 class Outside:
-    """Reads these beside the other surroundings of one process.
+    """Reads these beside the other surroundings of one process, and between: they are cheap, however much it holds.
+
+    `places` are the tmpfs mounts whose fill is asked for.
 
     Where the group is and which namespaces the process is in is asked once: who moves to another group
     while it is watched keeps the first. System V objects and tmpfs are seen in our own namespaces, and so they are
     read only of a process that shares them.
     """
 
-    def __init__(self, pid: int, host: Host, budget: float) -> None:
-        self._pid, self._host = pid, host
-        self._slabs = Pace(budget * 0.05, _SLABS_EVERY)
+    def __init__(self, pid: int, host: Host) -> None:
+        self._pid = pid
+        self._pace, self._slabs = Pace(1.0, _LEAST), Pace(1.0, _SLABS_EVERY)
+        self.places: list[str] = []
         self._group: tuple[str, int] | None = None
         with suppress(Denied, Gone, Unsupported):
             self._group = cgroup.memory_folder(host, pid)
         self._same_ipc = same_namespace(pid, "ipc")
         self._same_mounts = same_namespace(pid, "mnt")
 
-    def look(self, tee: Tee, must: bool) -> None:
+    def spend(self, share: float) -> None:
+        """So much of a core from now on."""
+        self._pace.share, self._slabs.share = share * 0.8, share * 0.2
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for another look."""
+        return self._pace.due(now)
+
+    def look(self, tee: Tee, must: bool = False) -> None:
         """One look; `must` reads the slabs too, whenever they were read last. What is refused the Tee keeps."""
+        cpu = time.thread_time()
         _allowed(partial(tee.read, f"/proc/{self._pid}/io"))
         if self._group is not None:
             folder, version = self._group
@@ -54,16 +67,19 @@ class Outside:
             for name in ("shm", "msg"):
                 _allowed(partial(tee.read, f"/proc/sysvipc/{name}"))
         if self._same_mounts:
+            for place in self.places:
+                _allowed(partial(tee.statvfs, place))
             _allowed(partial(tee.listdir, SHM_FOLDER))
         self._look_at_bpf_maps(tee)
         now = time.monotonic()
+        self._pace.done(now, time.thread_time() - cpu)
         if os.geteuid() == 0 and (must or self._slabs.due(now)):
             cpu = time.thread_time()
             _allowed(partial(tee.read, "/proc/slabinfo"))
             self._slabs.done(now, time.thread_time() - cpu)
 
     def _look_at_bpf_maps(self, tee: Tee) -> None:
-        """The descriptors were read before: fdinfo says what a map takes (kernel/bpf/syscall.c)."""
+        """Behind the descriptors that were read before; fdinfo says what a map takes (bpf_map_show_fdinfo)."""
         maps = [
             call.path.rpartition("/")[2]
             for call in tee.texts.calls

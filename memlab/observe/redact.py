@@ -22,7 +22,7 @@ from memlab.procfs.host import Call
 # the kernel's texts that hold figures only
 _FIGURES = re.compile(
     r"statm|smaps_rollup|children|limits|meminfo|vmstat|zoneinfo|online|memory\.[a-z_.]+|slabinfo|buddyinfo"
-    r"|memory|io"
+    r"|memory|io|cgroup\.procs|reclaim_account|\d+"
     r"|threads-max|max_map_count|overcommit_memory"
 )
 _OF_KERNEL = re.compile(

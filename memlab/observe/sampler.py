@@ -7,7 +7,6 @@ import resource
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from memlab import __version__
@@ -65,7 +64,7 @@ class Sampler:
         self._index = 0
         self._mappings = Pace(budget, least_seconds=0.1)
         self._surroundings = Pace(budget, least_seconds=0.4)
-        self._outside = Outside(pid, self._host, budget)
+        self._outside = Outside(pid, self._host)
         self.spend(budget)
         first = stat.read(self._host, pid)
         self.comm = first.comm
@@ -86,8 +85,9 @@ class Sampler:
     def spend(self, budget: float) -> None:
         """Another share of a core from now on."""
         # the mappings are the dearest by far; descriptors and the machine share the rest
-        self._mappings.share = budget * 0.7
+        self._mappings.share = budget * 0.6
         self._surroundings.share = budget * 0.2
+        self._outside.spend(budget * 0.2)
 
     def header(self, asked: dict[str, Any] | None = None) -> Header:
         """The header of a recording made with this sampler."""
@@ -123,7 +123,10 @@ class Sampler:
         if must or (look and self._mappings.due(start)):
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
-            self._look_around(tee, must)
+            self._look_around(tee)
+            self._outside.look(tee, must)
+        elif self._outside.due(start):
+            self._outside.look(tee)
         if must:
             self._look_for_second_opinions(tee)
         end = time.monotonic()
@@ -217,8 +220,8 @@ class Sampler:
         # usage of all levels, for the limits
         self._allowed(lambda: cgroup.read(tee, self.pid))
 
-    def _look_around(self, tee: Tee, must: bool) -> None:
-        """Descriptors, children, the fill of tmpfs mounts, the machine, and what no mapping shows."""
+    def _look_around(self, tee: Tee) -> None:
+        """Descriptors, children, tmpfs mounts, and the machine."""
         cpu = time.thread_time()
         self._allowed(lambda: tee.read("/proc/meminfo"))
         self._allowed(lambda: tee.read("/proc/vmstat"))
@@ -226,7 +229,6 @@ class Sampler:
         self._allowed(lambda: fd.read(tee, self.pid, limit=MAX_DESCRIPTORS))
         self._allowed(lambda: self._look_at_children(tee))
         self._allowed(lambda: self._look_at_tmpfs(tee))
-        self._outside.look(tee, must)
         self._surroundings.done(time.monotonic(), time.thread_time() - cpu)
 
     def _count_children(self, tee: Tee) -> None:
@@ -244,9 +246,8 @@ class Sampler:
         # a mount point of another mount namespace would be looked up in ours
         if not same_namespace(self.pid, "mnt"):
             return
-        for mount in mountinfo.read(tee, self.pid):
-            if mount.fs_type == "tmpfs":
-                self._allowed(partial(tee.statvfs, mount.mount_point))
+        mounts = mountinfo.read(tee, self.pid)
+        self._outside.places = sorted({m.mount_point for m in mounts if m.fs_type == "tmpfs"})
 
     def _allowed(self, read: Callable[[], object]) -> None:
         """Read what may be read; a refusal is kept by the Tee and no reason to stop."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Finding, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
@@ -19,8 +21,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     target = diagnosis.target
     lines = [
         f"{_HEADLINE[diagnosis.verdict]}: {diagnosis.why}",
-        f"  target    {target.get('comm', '?')} (pid {target.get('pid', '?')}), "
-        f"observed for {format_seconds(diagnosis.observed_seconds)}",
+        f"  target    {_target_text(target)}, observed for {format_seconds(diagnosis.observed_seconds)}",
     ]
     lines += [f"  read      {sentence}" for sentence in diagnosis.sources]
     for finding in diagnosis.findings:
@@ -34,6 +35,13 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     lines += [f"  note      {sentence}" for sentence in diagnosis.notes]
     lines += ["", f"  {cost_text(diagnosis.cost)}; the verdict is about this window only"]
     return "\n".join(lines)
+
+
+def _target_text(target: dict[str, Any]) -> str:
+    if "machine" in target:
+        return f"the machine {target['machine']}"
+    tree = " and its descendants, as one" if target.get("tree") else ""
+    return f"{target.get('comm', '?')} (pid {target.get('pid', '?')}){tree}"
 
 
 def cost_text(cost: Cost) -> str:

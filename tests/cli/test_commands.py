@@ -183,17 +183,18 @@ def test_pidstat_prints_a_report_an_interval(leaking):
 def test_children_are_judged_and_recorded_each(leaking, tmp_path):
     """The leaker is a child of its guard or supervisor, which do not leak."""
     parent = stat.read(Host(), leaking.pid).ppid
-    found = json.loads(run("diagnose", parent, "--children", "--json", "--seconds", "5").stdout)
-    verdicts = {one["target"]["pid"]: one["verdict"] for one in found}
-    assert verdicts.pop(leaking.pid) == "leak"
-    assert "leak" not in verdicts.values()
-    done = run("record", parent, "--children", "-o", tmp_path / "run.tar.gz", "--seconds", "1")
+    found = json.loads(run("diagnose", parent, "--tree", "--json", "--seconds", "5").stdout)
+    whole, *members = found
+    assert whole["target"]["tree"] is True
+    assert (whole["verdict"], whole["target"]["pid"]) == ("leak", parent)
+    assert [one["target"]["pid"] for one in members] == [leaking.pid]
+    done = run("record", parent, "--tree", "-o", tmp_path / "run.tar.gz", "--seconds", "1")
     assert done.returncode == 0, done.stderr
     assert f"of pid {leaking.pid}" in done.stdout
     assert done.stdout.count("looking cost") == 1
     child = tmp_path / f"run-{leaking.pid}.tar.gz"
     assert run("diagnose", child).returncode == 0
-    one_line(run("diagnose", child, "--children"), "one process")
+    one_line(run("diagnose", child, "--tree"), "one process")
 
 
 @pytest.mark.live
@@ -246,7 +247,7 @@ def test_a_process_that_ends_while_it_is_watched_still_gets_its_verdict():
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("family", [[], ["--children"]], ids=["one", "children"])
+@pytest.mark.parametrize("family", [[], ["--tree"]], ids=["one", "children"])
 def test_ctrl_c_gets_the_verdict_of_what_was_seen(family):
     target = subprocess.Popen(["sleep", "100"])
     process = subprocess.Popen(

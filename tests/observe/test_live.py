@@ -12,7 +12,8 @@ from memlab.errors import Gone, Unsupported
 from memlab.lab.experiment import start
 from memlab.model.diagnosis import Need
 from memlab.observe.live import LiveRecorder, Window, watch
-from memlab.observe.sampler import Pace, Sampler
+from memlab.observe.pace import Pace
+from memlab.observe.sampler import Sampler
 from tests.waiting import until
 
 

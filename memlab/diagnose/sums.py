@@ -1,0 +1,98 @@
+"""Findings over many accounts at once: of a whole machine, or of a tree of processes.
+
+Of five hundred accounts that only waver, some rise on five floors by chance. So the chance of each, by its
+floors, times the number of accounts of its kind that moved, has to stay below one in a hundred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from memlab.diagnose.account import Account
+from memlab.diagnose.trend import Shape, Trend, trend
+from memlab.model.diagnosis import Finding, Forecast
+from memlab.units import format_amount, format_seconds
+
+FALSE_ALARM = 0.01  # for all accounts of a kind together
+GRAINS = 3  # one at each end of the window, and one that was just begun (as for one process)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One account, what to type next about it, and whether the kernel gives it back when memory is short."""
+
+    account: Account
+    next: str
+    reclaimable: bool = False
+
+
+@dataclass(frozen=True)
+class Rising:
+    """A part that rises, with its trend."""
+
+    part: Part
+    trend: Trend
+
+
+def rising(parts: Iterable[Part]) -> list[Rising]:
+    """Those that rise all the way, beyond their grain and beyond chance; the largest first."""
+    judged = [
+        Rising(part, trend(part.account.series, part.account.quantum))
+        for part in parts
+        if len(part.account.series) >= 2
+    ]
+    # what did not move by its grain cannot have risen by chance
+    moved = [one for one in judged if one.trend.shape is not Shape.FLAT]
+    found = [
+        one
+        for one in moved
+        if one.trend.shape is Shape.RISING
+        and one.trend.growth >= GRAINS * one.part.account.quantum
+        and one.trend.chance * len(moved) <= FALSE_ALARM
+    ]
+    return sorted(
+        found, key=lambda one: (one.part.account.unit == "bytes", one.trend.rate), reverse=True
+    )
+
+
+def finding(one: Rising, room: tuple[str, float] | None, evidence: tuple[str, ...] = ()) -> Finding:
+    """In words; `room` is the nearest limit in its way and the bytes that are left to it."""
+    account, shape = one.part.account, one.trend
+    values = account.series.values
+    first, last = (format_amount(value, account.unit) for value in (values[0], values[-1]))
+    low, high = shape.interval
+    return Finding(
+        candidates=account.candidates,
+        where=account.where,
+        basis=account.basis,
+        bytes_per_second=round(shape.rate, 1),
+        bytes_per_second_interval=(round(low, 1), round(high, 1)),
+        bytes=round(shape.growth),
+        evidence=(
+            f"{account.where}: {first} to {last} in {format_seconds(account.series.seconds)}"
+            f" ({account.source}), on {shape.levels} floors that rise all the way: noise does that once"
+            f" in {math.factorial(shape.levels):,} times",
+            *evidence,
+        ),
+        next=one.part.next,
+        step=shape.step,
+        forecast=_forecast(room, shape, account) if room else None,
+        unit=account.unit,
+        levels=shape.levels,
+    )
+
+
+def _forecast(room: tuple[str, float], shape: Trend, account: Account) -> Forecast | None:
+    limit, left = room
+    if shape.rate <= 0 or account.unit != "bytes":
+        return None
+    seconds = max(0.0, left) / shape.rate
+    return Forecast(
+        limit,
+        int(left),
+        round(seconds, 1),
+        f"at this rate {limit} is used up in {format_seconds(seconds)}"
+        f" ({format_amount(left, account.unit)} left)",
+    )

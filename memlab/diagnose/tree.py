@@ -1,0 +1,140 @@
+"""A tree of processes judged as one sum: what one member frees another may have taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from memlab.diagnose.account import MMAP_THRESHOLD, Account
+from memlab.diagnose.sums import Part, finding, rising
+from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Share, Verdict, Why
+from memlab.model.memory import Basis, Pattern
+from memlab.model.recording import Recording
+from memlab.model.sample import Sample
+from memlab.model.series import Series
+from memlab.units import format_bytes, format_seconds
+
+_FEWEST = 10  # instants, as of one process
+_OF_PROCESS = (
+    Pattern.HEAP,
+    Pattern.ARENA,
+    Pattern.ANONYMOUS,
+    Pattern.THREAD_STACK,
+    Pattern.MAIN_STACK,
+    Pattern.PRIVATE_FILE,
+)
+
+
+def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis]) -> Diagnosis:
+    """The sum over all members, the first of which is the root; `members` are their own verdicts.
+
+    Anonymous memory (RssAnon + VmSwap) and the number of processes. A member counts from its first reading to its last.
+    """
+    parts = [_member(recording) for recording in recordings]
+    total, count = _sum(parts)
+    pid = recordings[0].header.pid
+    accounts = [
+        Part(
+            Account(
+                _OF_PROCESS,
+                Basis.RESIDENT,
+                MMAP_THRESHOLD,
+                total,
+                "all members together",
+                total.source,
+            ),
+            f"memlab diagnose {pid} --tree",
+        ),
+        Part(
+            Account(
+                (Pattern.PROCESS,), Basis.COUNT, 2, count, "members", count.source, unit="processes"
+            ),
+            f"ps --forest -g {pid} -o pid,stat,etime,args",
+        ),
+    ]
+    findings = tuple(finding(one, None) for one in rising(accounts))
+    leaking = [one for one in members if one.verdict is Verdict.LEAK]
+    seconds = format_seconds(total.seconds)
+    verdict = Verdict.NOT_A_LEAK
+    reason: Why | None = Why.FLAT
+    decide: str | None = None
+    grew = f"{len(members)} processes grew together by {format_bytes(total.growth)} in {seconds}"
+    if len(total) < _FEWEST:
+        verdict, reason, decide = Verdict.UNDECIDED, None, "watch longer: --seconds 15"
+        why = f"{len(total)} instants in {seconds} are too few to judge"
+    elif findings or leaking:
+        verdict, reason = Verdict.LEAK, None
+        why = f"{grew}; {len(leaking)} of them leak"
+    elif any(one.verdict is Verdict.UNDECIDED for one in members):
+        verdict, reason = Verdict.UNDECIDED, None
+        open_ = [one for one in members if one.verdict is Verdict.UNDECIDED]
+        decide, why = open_[0].decide, f"{grew}; of {len(open_)} it is not clear: {open_[0].why}"
+    else:
+        why = f"flat: {grew}, and none of them leaks"
+    return Diagnosis(
+        target={**recordings[0].header.target, "tree": True},
+        observed_seconds=round(total.seconds, 3),
+        verdict=verdict,
+        why=why,
+        reason=reason,
+        findings=findings if verdict is Verdict.LEAK else (),
+        decide=decide,
+        attribution=_attribution(recordings, parts, total),
+        cost=_cost(members),
+    )
+
+
+def _cost(members: Sequence[Diagnosis]) -> Cost:
+    return Cost(
+        sum(one.cost.cpu_seconds for one in members),
+        sum(one.cost.core_share for one in members),
+        max((one.cost.instants for one in members), default=0),
+    )
+
+
+def _member(recording: Recording) -> Series:
+    def get(sample: Sample) -> float | None:
+        status = sample.status
+        if status is None or status.rss_anon is None:
+            return None
+        return float(status.rss_anon + (status.vm_swap or 0))
+
+    return recording.collect("memory", get)
+
+
+def _sum(parts: Sequence[Series]) -> tuple[Series, Series]:
+    """At each reading of the one that was read longest: the last known value of everybody who is there."""
+    times = max(parts, key=len).times
+    total, count = np.zeros(len(times)), np.zeros(len(times))
+    for series in parts:
+        if not len(series):
+            continue
+        # half an interval: members are read one after another
+        slack = float(np.diff(series.times).mean()) if len(series) > 1 else 0.0
+        there = (times >= series.times[0] - slack) & (times <= series.times[-1] + slack)
+        total += np.where(there, np.interp(times, series.times, series.values), 0.0)
+        count += there
+    source = "status RssAnon + VmSwap, summed"
+    return (
+        Series("tree", times, total, "bytes", source),
+        Series("members", times, count, "count", "members seen"),
+    )
+
+
+def _attribution(
+    recordings: Sequence[Recording], parts: Sequence[Series], total: Series
+) -> Attribution | None:
+    if len(total) < 2:
+        return None
+    shares = [
+        Share(
+            f"{recording.header.target.get('comm', '?')} (pid {recording.header.pid})",
+            round(series.growth),
+            "status RssAnon + VmSwap",
+        )
+        for recording, series in zip(recordings, parts, strict=True)
+        if len(series) and series.growth
+    ]
+    shares.sort(key=lambda share: -abs(share.bytes))
+    return Attribution("anonymous memory of the tree", round(total.growth), tuple(shares))
