@@ -52,4 +52,4 @@ def children_evidence(recording: Recording) -> Iterator[str]:
         yield "a zombie has no memory of its own: what runs out are pids (kernel.pid_max, RLIMIT_NPROC)"
     else:
         yield "they are alive: more are started than ever end"
-        yield "what they take is not in this process's RSS: memlab diagnose --children follows them"
+        yield "what they take is not in this process's RSS: memlab diagnose --tree follows them"

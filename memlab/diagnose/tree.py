@@ -16,6 +16,7 @@ from memlab.model.series import Series
 from memlab.units import format_bytes, format_seconds
 
 _FEWEST = 10  # instants, as of one process
+_LATE_SECONDS = 1.0  # as seldom as members are looked for (observe.live)
 _OF_PROCESS = (
     Pattern.HEAP,
     Pattern.ARENA,
@@ -66,9 +67,8 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
     elif findings or leaking:
         verdict, reason = Verdict.LEAK, None
         why = f"{grew}; {len(leaking)} of them leak"
-    elif any(one.verdict is Verdict.UNDECIDED for one in members):
+    elif open_ := _open(recordings, members, total):
         verdict, reason = Verdict.UNDECIDED, None
-        open_ = [one for one in members if one.verdict is Verdict.UNDECIDED]
         decide, why = open_[0].decide, f"{grew}; of {len(open_)} it is not clear: {open_[0].why}"
     else:
         why = f"flat: {grew}, and none of them leaks"
@@ -83,6 +83,18 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
         attribution=_attribution(recordings, parts, total),
         cost=_cost(members),
     )
+
+
+def _open(
+    recordings: Sequence[Recording], members: Sequence[Diagnosis], total: Series
+) -> list[Diagnosis]:
+    """Who is undecided and lived to the end: who ended meanwhile has given all back."""
+    return [
+        one
+        for recording, one in zip(recordings, members, strict=True)
+        if one.verdict is Verdict.UNDECIDED
+        and recording.samples[-1].monotonic > total.times[-1] - _LATE_SECONDS
+    ]
 
 
 def _cost(members: Sequence[Diagnosis]) -> Cost:

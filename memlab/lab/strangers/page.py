@@ -46,7 +46,7 @@ def _lines(rows: list[tuple[Case, Judged]], seconds: float, version: str) -> Ite
         f"Made by `memlab strangers --seconds {seconds:g} --out docs/strangers.md` (memlab {version}, Linux"
         f" {platform.release()}, {platform.machine()}). Each program runs in a box of its own (memory"
         " cgroup, a folder that is removed, loopback only) under a bounded load, and is judged blind by"
-        f" `memlab diagnose PID --json --seconds {seconds:g}`; where it forks, with `--children`."
+        f" `memlab diagnose PID --json --seconds {seconds:g}`; where it forks, with `--tree`."
     )
     yield ""
     yield (

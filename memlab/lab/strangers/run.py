@@ -91,7 +91,7 @@ def _watch(case: Case, box: Box, plan: Plan) -> Judged:
     look = LongLook(box.pid, max(plan.long_look, plan.seconds)) if plan.long_look else None
     recorder = _recorder(case, box.pid, plan) if plan.keep else None
     try:
-        family = ["--children"] if case.tree else []
+        family = ["--tree"] if case.tree else []
         words = ["diagnose", str(box.pid), "--json", "--seconds", f"{plan.seconds:g}", *family]
         answers = _answer(words, plan.seconds + _SLACK_SECONDS)
         if look is not None:
@@ -116,7 +116,10 @@ def _answer(words: list[str], seconds: float) -> list[dict[str, Any]]:
     except ValueError:
         said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
         raise MemlabError(f"no verdict: {said}") from None
-    return plain if isinstance(plain, list) else [plain]
+    if not isinstance(plain, list):
+        return [plain]
+    whole, *leaking = plain  # the members that leak name the pattern, their sum does not
+    return leaking or [whole]
 
 
 def _recorder(case: Case, pid: int, plan: Plan) -> subprocess.Popen[bytes]:
@@ -124,7 +127,7 @@ def _recorder(case: Case, pid: int, plan: Plan) -> subprocess.Popen[bytes]:
     plan.keep.mkdir(parents=True, exist_ok=True)
     for path in kept(case, plan.keep):
         path.unlink()
-    family = ["--children"] if case.tree else []
+    family = ["--tree"] if case.tree else []
     file = str(plan.keep / f"{case.name}.tar.gz")
     words = ["record", str(pid), "-o", file, "--seconds", f"{plan.seconds:g}", *family]
     return subprocess.Popen(
