@@ -78,7 +78,7 @@ def names_in(recording):
         )
         for path in paths:
             said |= set(path.removesuffix(" (deleted)").split("/"))
-    plain = re.compile(r"\[.*\]|(pipe|socket|anon_inode|memfd)?:?\[?\d*\]?|memory\..*")
+    plain = re.compile(r"\[.*\]|(pipe|socket|anon_inode|memfd)?:?\[?\d*\]?|(memory|pids|cgroup)\..*")
     return {
         word for word in said if len(word) > 2 and word not in PUBLIC and not plain.fullmatch(word)
     }
