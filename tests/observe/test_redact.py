@@ -13,9 +13,9 @@ import pytest
 from memlab.cli.main import main
 from memlab.diagnose import diagnose
 from memlab.lab.experiment import start
+from memlab.model import outside
 from memlab.observe.files import open_recording, save_recording
 from memlab.observe.redact import Redactor
-from memlab.model import outside
 from memlab.procfs import sysvipc_shm
 from tests.observe.capturing import GENEROUS, SHELLS, capture, under_way
 from tests.observe.test_capture import child, named
@@ -78,7 +78,9 @@ def names_in(recording):
         )
         for path in paths:
             said |= set(path.removesuffix(" (deleted)").split("/"))
-    plain = re.compile(r"\[.*\]|(pipe|socket|anon_inode|memfd)?:?\[?\d*\]?|(memory|pids|cgroup)\..*")
+    plain = re.compile(
+        r"\[.*\]|(pipe|socket|anon_inode|memfd)?:?\[?\d*\]?|(memory|pids|cgroup)\..*"
+    )
     return {
         word for word in said if len(word) > 2 and word not in PUBLIC and not plain.fullmatch(word)
     }
