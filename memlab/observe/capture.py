@@ -43,10 +43,11 @@ def with_facts(header: Header, samples: Sequence[Sample]) -> Header:
 
 def with_real_names(texts: InstantTexts) -> InstantTexts:
     """Names of bytes as `os.fsdecode` makes them: those that are UTF-8 become letters."""
-    calls = [
-        replace(call, result=os.fsdecode(os.fsencode(call.result)))
-        if isinstance(call.result, str)
-        else call
-        for call in texts.calls
-    ]
+    calls = [replace(call, result=_as_letters(call.result)) for call in texts.calls]
     return replace(texts, calls=calls)
+
+
+def _as_letters(result: Any) -> Any:
+    if isinstance(result, list):
+        return [_as_letters(name) for name in result]
+    return os.fsdecode(os.fsencode(result)) if isinstance(result, str) else result

@@ -22,8 +22,8 @@ from memlab.procfs.host import Call
 # the kernel's texts that hold figures only
 _FIGURES = re.compile(
     r"statm|smaps_rollup|children|limits|meminfo|vmstat|zoneinfo|online|memory\.[a-z_.]+|slabinfo|buddyinfo"
-    r"|memory|io|cgroup\.procs|reclaim_account|\d+"
-    r"|threads-max|max_map_count|overcommit_memory"
+    r"|memory|io|cgroup\.procs|pids\.(max|current)|reclaim_account|\d+"
+    r"|threads-max|pid_max|max_map_count|overcommit_memory"
 )
 _OF_KERNEL = re.compile(
     rb"\[(heap|stack|stack:\d+|vdso|vvar|vvar_vclock|vsyscall|uprobes|sigpage|rollup)\]|[a-z_]+:\[[0-9a-z_-]*\]"
@@ -31,7 +31,7 @@ _OF_KERNEL = re.compile(
 _PREFIX = re.compile(rb"/(dev/(shm|zero|null)|dev|proc|sys/fs/cgroup|sys)(?=/|$)")
 _MAPPING = re.compile(rb"^([0-9a-f]+-[0-9a-f]+ +\S+ +\S+ +\S+ +\d+ +)(.+)$", re.MULTILINE)
 _LIBRARY = re.compile(rb"\.so[.0-9]*$")
-_OPTION = re.compile(rb"rw|ro|memory|(size|nr_inodes)=[0-9kmgKMG%]+|mode=[0-7]+")
+_OPTION = re.compile(rb"rw|ro|memory|pids|(size|nr_inodes)=[0-9kmgKMG%]+|mode=[0-7]+")
 _SHOWN_MOUNTS = (b"tmpfs", b"cgroup", b"cgroup2")
 _HOST = ("kernel", "machine", "page_bytes", "ticks_per_second", "libc", "limits", "clock")
 _KEPT_WORDS = (b"", b".", b"..", b"memory")  # the v1 controller's folder is called by its name

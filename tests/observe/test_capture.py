@@ -16,6 +16,7 @@ import pytest
 
 from memlab.diagnose import diagnose
 from memlab.lab.experiment import start
+from memlab.model import outside
 from memlab.model.diagnosis import Verdict
 from memlab.observe.capture import SCRIPT
 from memlab.observe.files import open_recording
@@ -55,6 +56,17 @@ def child(code, **how):
     finally:
         running.kill()
         running.communicate()
+
+
+@contextmanager
+def named(path):
+    """An empty file of that name for as long."""
+    with open(path, "xb"):
+        pass
+    try:
+        yield
+    finally:
+        os.unlink(path)
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +112,19 @@ def test_it_reads_what_the_sampler_reads(captured, leaker, shell):
     header, ours = sampler.header(), sampler.take(must=True)
     theirs = recording.samples[-1]
     assert recording.header.target == header.target
-    limits = {"cgroup_usage", "cgroup_limit"}  # the first moves, the second is the tightest now
+    # what is used moves, and the limit is the tightest now
+    limits = {"cgroup_usage", "cgroup_limit", "cgroup_tasks"}
     for name in header.host["limits"].keys() - limits:
         assert recording.header.host["limits"][name] == header.host["limits"][name], name
     assert recording.header.page_bytes == header.page_bytes
     for name in ours.texts.files:
         assert name in theirs.texts.files, name
+    asked = {(call.kind, call.path) for call in ours.texts.calls if call.error is None}
+    assert asked <= {(call.kind, call.path) for call in theirs.texts.calls if call.error is None}
+    group, there = outside.group_of(ours), outside.group_of(theirs)
+    assert (group is None) == (there is None)
+    assert group is None or (leaker.pid in there.pids and there.below >= 0)
+    assert outside.segments(theirs) is not None and outside.written(theirs) is not None
     assert [fd.target for fd in theirs.fds] == [fd.target for fd in ours.fds]
     assert [fd.stat for fd in theirs.fds] == [fd.stat for fd in ours.fds]
     assert theirs.tmpfs_mounts == ours.tmpfs_mounts
@@ -139,7 +158,8 @@ import ctypes
 kept = open({str(tmp_path)!r}.encode() + b'/' + {ODD_NAME!r}, 'wb')
 ctypes.CDLL(None).prctl(15, {ODD_NAME!r}, 0, 0, 0)
 """
-    with child(code) as running:
+    shared = os.fsencode("/dev/shm/") + b"%d " % os.getpid() + ODD_NAME
+    with child(code) as running, named(shared):
         sampler = Sampler(running.pid)
         sample = sampler.take(must=True)
         for shell in SHELLS:
@@ -149,6 +169,8 @@ ctypes.CDLL(None).prctl(15, {ODD_NAME!r}, 0, 0, 0)
             assert recording.header.target == sampler.header().target
             assert recording.samples[0].stat.comm == sample.stat.comm
             assert [f.target for f in recording.samples[0].fds] == [f.target for f in sample.fds]
+            listed = recording.samples[0].host.listdir("/dev/shm")
+            assert os.path.basename(os.fsdecode(shared)) in listed and ".." not in listed
 
 
 def shared_folder():

@@ -13,11 +13,12 @@ import pytest
 from memlab.cli.main import main
 from memlab.diagnose import diagnose
 from memlab.lab.experiment import start
+from memlab.model import outside
 from memlab.observe.files import open_recording, save_recording
 from memlab.observe.redact import Redactor
 from memlab.procfs import sysvipc_shm
 from tests.observe.capturing import GENEROUS, SHELLS, capture, under_way
-from tests.observe.test_capture import child
+from tests.observe.test_capture import child, named
 
 DATA = Path(__file__).parent.parent / "data" / "recordings"
 NAMED = """
@@ -77,7 +78,9 @@ def names_in(recording):
         )
         for path in paths:
             said |= set(path.removesuffix(" (deleted)").split("/"))
-    plain = re.compile(r"\[.*\]|(pipe|socket|anon_inode|memfd)?:?\[?\d*\]?|(memory|cgroup)\..*")
+    plain = re.compile(
+        r"\[.*\]|(pipe|socket|anon_inode|memfd)?:?\[?\d*\]?|(memory|pids|cgroup)\..*"
+    )
     return {
         word for word in said if len(word) > 2 and word not in PUBLIC and not plain.fullmatch(word)
     }
@@ -96,7 +99,8 @@ def left(names, content):
 def plain(tmp_path_factory):
     """The path of a recording of a program whose every name begins with hidden, by memlab record."""
     folder = tmp_path_factory.mktemp("plain")
-    with child(NAMED.format(place=str(folder))) as running:
+    listed = f"/dev/shm/hidden_listed {os.getpid()}\"'é"  # a name that /dev/shm lists
+    with child(NAMED.format(place=str(folder))) as running, named(listed):
         path = folder / "plain.tar.gz"
         asked = ["record", str(running.pid), "-o", str(path), "--seconds", "1"]
         assert main(asked) == 0
@@ -143,6 +147,17 @@ def test_what_the_verdict_rests_on_stays(plain, way):
     assert "/dev/shm" in known
     assert all(redacted.space(mount) is not None for mount in redacted.tmpfs_mounts)
     assert redacted.status.uid == before.status.uid
+    assert redacted.host.listdir("/dev/shm")
+    assert outside.written(redacted) is not None and outside.segments(redacted) is not None
+    group, there = outside.group_of(before), outside.group_of(redacted)
+    assert (group is None) == (there is None)
+    assert group is None or redacted.pid in there.pids
+    limits = [
+        open_recording(plain.with_name(f"{one}.tar.gz")).header.host["limits"]
+        for one in (way, "plain")
+    ]
+    for name in ("pid_max", "cgroup_tasks_limit"):
+        assert limits[0][name] == limits[1][name]
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.tar.gz")), ids=lambda path: path.stem)
