@@ -33,5 +33,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext memlab`: a diagnosis is shown as its card, and `%%memlab` judges a cell."""
+    import_module("memlab.widgets.extension").load(ipython)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

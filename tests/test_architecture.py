@@ -26,6 +26,7 @@ LAYERS = {
     "diagnose": 3,
     "trace": 3,
     "session": 4,
+    "rounds": 4,
     "present": 4,
     "lab": 5,
     "widgets": 6,

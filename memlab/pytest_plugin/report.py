@@ -10,7 +10,7 @@ from memlab.model.diagnosis import Finding
 from memlab.units import format_amount, format_seconds
 
 if TYPE_CHECKING:
-    from memlab.pytest_plugin.checking import Seen
+    from memlab.rounds.watching import Seen
 
 
 def failure_text(windows: Sequence[Seen], test: str) -> str:

@@ -1,8 +1,9 @@
 """The process that watches: what it keeps of the readings is then no memory of the process that it watches.
 
-One for a run of pytest (and for each worker of xdist). It is no child of the process that it watches, for code
+One for a run of pytest, for a worker of xdist, for a kernel. It is no child of the process that it watches, for code
 under test may wait for all of its own; it ends with that process, or when its pipe is closed.
-Of each letter on stdin: b takes a first reading, r one more, j judges; its answer is a pickle on stdout.
+Of each letter on stdin: b takes a first reading, r one more, j judges, g gives what was read; its answer is a
+pickle on stdout.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import select
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from memlab.errors import Gone, MemlabError
 from memlab.model.diagnosis import Diagnosis
+
+if TYPE_CHECKING:
+    from memlab.model.recording import Recording
 
 # smaps of the 400 mappings of a large test run takes 2 ms; they are read at every reading, whatever that costs
 _ANY_BUDGET = 1e6
@@ -36,7 +40,7 @@ class Observer:
     def __init__(self) -> None:
         self.watched = os.getpid()
         starter = subprocess.Popen(
-            [sys.executable, "-P", "-m", "memlab.pytest_plugin.observer", str(self.watched)],
+            [sys.executable, "-P", "-m", "memlab.rounds.observer", str(self.watched)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -59,6 +63,11 @@ class Observer:
         """Judge the window."""
         window: Window = self._of(b"j")
         return window
+
+    def recording(self) -> Recording:
+        """What was read in the window so far: from here on it is memory of this process too."""
+        recording: Recording = self._of(b"g")
+        return recording
 
     def _of(self, letter: bytes) -> Any:
         try:
@@ -85,7 +94,7 @@ def main(pid: int) -> None:
         letter = os.read(0, 1) if 0 in ready else b""
         if not letter:
             return
-        answer: Window | MemlabError | None
+        answer: Window | Recording | MemlabError | None
         try:
             answer = _ANSWERS[letter](pid)
         except MemlabError as error:
@@ -127,10 +136,17 @@ def _judge(_pid: int) -> Window:
     return Window(diagnose(recording), least)
 
 
-_ANSWERS = {b"b": _begin, b"r": _read, b"j": _judge}
+def _give(_pid: int) -> Recording:
+    assert _window is not None
+    sampler, samples = _window
+    recording: Recording = samples.recording(sampler.header())
+    return recording
+
+
+_ANSWERS = {b"b": _begin, b"r": _read, b"j": _judge, b"g": _give}
 
 if __name__ == "__main__":
     # a class is pickled by the name of its module: ours must be the one that the other end imports
-    from memlab.pytest_plugin import observer
+    from memlab.rounds import observer
 
     observer.main(int(sys.argv[1]))
