@@ -130,11 +130,16 @@ def _next(recording: Recording, account: Account) -> str:
     return f"sudo {command}" if denied else command
 
 
+def _how_rarely(levels: int) -> str:
+    """One in the factorial of the levels."""
+    once_in = math.factorial(levels)
+    return f"once in {once_in:,} times" if once_in < 10**6 else "less than once in a million times"
+
+
 def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
     first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
     rising = found.told or (
-        f"on {found.levels} floors that rise all the way: noise does that once in"
-        f" {math.factorial(found.levels):,} times"
+        f"on {found.levels} floors that rise all the way: noise does that {_how_rarely(found.levels)}"
     )
     yield (
         f"{account.where}: {first} to {last} in "
