@@ -25,11 +25,13 @@ Rows = Iterable[tuple[str, str]]
 
 STYLE = """
 .memlab-verdict { line-height: 1.45; overflow-wrap: anywhere; max-width: 900px; }
-.memlab-verdict table { border-collapse: collapse; background: none; font-size: inherit; }
-.memlab-verdict td { padding: 1px 14px 1px 0; vertical-align: top; text-align: left; border: 0; background: none; }
-.memlab-verdict td:first-child { white-space: nowrap; opacity: .75; }
-.memlab-verdict td.memlab-bytes { text-align: right; white-space: nowrap; opacity: 1; }
-.memlab-verdict tr.memlab-sum td { border-top: 1px solid currentColor; }
+.memlab-verdict table.memlab-rows { border-collapse: collapse; background: none; font-size: inherit; margin: 2px 0; }
+.memlab-verdict table.memlab-rows tr { background: none; }
+.memlab-verdict table.memlab-rows td { padding: 1px 14px 1px 0; vertical-align: top; text-align: left; border: 0;
+  background: none; max-width: none; white-space: normal; }
+.memlab-verdict table.memlab-rows td:first-child { white-space: nowrap; opacity: .75; }
+.memlab-verdict table.memlab-rows td.memlab-bytes { text-align: right; white-space: nowrap; opacity: 1; }
+.memlab-verdict table.memlab-rows tr.memlab-sum td { border-top: 1px solid currentColor; }
 .memlab-verdict summary { cursor: pointer; padding: 3px 0; }
 .memlab-verdict details { border-top: 1px solid rgba(128,128,128,.3); }
 .memlab-verdict pre { white-space: pre-wrap; background: rgba(128,128,128,.12); padding: 8px; margin: 4px 0;
@@ -151,7 +153,7 @@ def ledger_html(found: Attribution | None) -> str:
         f'<tr class="memlab-sum"><td class="memlab-bytes"><b>{format_bytes(found.bytes)}</b></td>'
         f'<td colspan="2"><b>{escape(found.whole)}</b></td></tr>'
     )
-    return f"<table>{''.join(lines)}</table>"
+    return f'<table class="memlab-rows">{"".join(lines)}</table>'
 
 
 def next_html(diagnosis: Diagnosis, elsewhere: Elsewhere | None) -> str:
@@ -190,4 +192,4 @@ def rows_html(rows: Rows | Sequence[tuple[str, str]], *, repeat: bool = False) -
         shown = "" if name == before and not repeat else escape(name)
         lines.append(f"<tr><td>{shown}</td><td>{text}</td></tr>")
         before = name
-    return f"<table>{''.join(lines)}</table>" if lines else ""
+    return f'<table class="memlab-rows">{"".join(lines)}</table>' if lines else ""
