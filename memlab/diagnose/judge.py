@@ -17,10 +17,11 @@ from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import LEVELS
 from memlab.diagnose.notes import LOOK_AT_LEAST_EVERY, is_job, not_seen, notes
 from memlab.diagnose.overlap import explained
+from memlab.diagnose.stacks import may_be_cached
 from memlab.diagnose.standing import standing
 from memlab.diagnose.trend import FEWEST_STEPS, LEVEL_SHARE, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
-from memlab.model.memory import Basis
+from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.units import format_amount, format_rate, format_seconds
@@ -127,8 +128,16 @@ def _judged(recording: Recording) -> list[Judged]:
         Judged(account, across(account, start) or filling(recording, account, _trend(account)))
         for account in accounts(recording)
     ]
+    if may_be_cached(recording):
+        # until they are more than glibc's cache holds, nobody can tell them from stacks that are used again
+        judged = [_unclear(j) if j.account.pattern is Pattern.THREAD_STACK else j for j in judged]
     leaking = [j.account for j in judged if j.leaks]
     return [j for j in judged if not (j.leaks and explained(recording, j.account, leaking))]
+
+
+def _unclear(judged: Judged) -> Judged:
+    rising = judged.trend.shape is Shape.RISING
+    return replace(judged, trend=replace(judged.trend, shape=Shape.UNCLEAR)) if rising else judged
 
 
 def _trend(account: Account) -> Trend:
@@ -167,6 +176,9 @@ def _verdict(
             None,
             None,
         )
+    if not judged:
+        said = "nothing of a process was seen: what was handed in is of the whole machine"
+        return Verdict.UNDECIDED, said, None, _more(recording)
     open_questions = [j for j in judged if _is_open(j)]
     if open_questions:
         return _undecided(open_questions, seconds)

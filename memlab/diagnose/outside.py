@@ -213,11 +213,13 @@ def whose(recording: Recording, used: Series) -> str:
     page = recording.header.page_bytes
     if alike(used, recording.collect("written", outside.written), MMAP_THRESHOLD):
         return "its writes (io wchar) grew by as much at the same times"
+    # what is touched and stays its own is in its RSS: no other memory's faults
     faults = recording.collect(
-        "faults", lambda sample: float(sample.stat.minflt * page) if sample.stat else None
+        "faults",
+        lambda sample: float(sample.stat.minflt * page - sample.stat.rss) if sample.stat else None,
     )
     if alike(used, faults, MMAP_THRESHOLD):
-        return "it touched as many new pages (stat minflt) at the same times"
+        return "it touched as many pages that are no more in its RSS (stat minflt - rss) at the same times"
     if is_alone(recording) and alike(used, _group_shmem(recording).series, BATCH):
         return (
             "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"

@@ -102,6 +102,15 @@ def idle_bytes(sample: Sample) -> int | None:
     return max(0, whole - (sample.stat.num_threads - 1) * usual)
 
 
+def may_be_cached(recording: Recording) -> bool:
+    """Whether what grew are stacks without threads, no more of them than glibc keeps of joined threads."""
+    idle = [bytes_ for sample in recording if (bytes_ := idle_bytes(sample)) is not None]
+    if len(idle) < 2 or not 0 < idle[-1] <= CACHE_BYTES:
+        return False
+    grown = recording.series("kind_virtual.thread_stack").growth
+    return 2 * (idle[-1] - idle[0]) >= grown
+
+
 def stack_evidence(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
     """Stacks against threads: a stack without a thread belongs to one that nobody joined."""
     threads = recording.series("stat.num_threads").values

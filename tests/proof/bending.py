@@ -25,7 +25,7 @@ FILES = {
     "maps_table": ["maps"],
     "oom_score": ["oom_score"],
     "numa_maps": [b"00400000 default file=/a\\040b mapped=3 N0=1 kernelpagesize_kB=4\n"],
-    "oom_report": ["linux-*.txt"],
+    "oom_report": [path.read_bytes() for path in (DATA.parent / "oom").glob("*.txt")],
     "pressure": ["pressure/memory"],
     "printk": [b"7\t4\t1\t7\n"],
     "syscall": [b"0 0x1 0x2 0x3 0x4 0x5 0x6 0x7 0x8\n", b"-1 0x1 0x2\n", b"running\n"],
