@@ -32,8 +32,21 @@ def standing(recording: Recording) -> tuple[str, ...]:
         said += _given_back(looked.regions)
         said += _deleted(looked.regions)
         said += _map_count(recording, looked.regions)
+    if recording.header.asked.get("pasted"):
+        said += _between_copies(recording)
     said += _descriptors(recording)
     return (*said, *recording.told)
+
+
+def _between_copies(recording: Recording) -> Iterator[str]:
+    """Of copies without a time nobody knows a rate, but what has more in the later one is plain."""
+    looked = [sample.regions for sample in recording if sample.regions is not None]
+    if len(looked) < 2:
+        return
+    before, after = looked[0].footprint_by_kind, looked[-1].footprint_by_kind
+    grown = {kind: after[kind] - before[kind] for kind in after if after[kind] > before[kind]}
+    for kind in sorted(grown, key=lambda kind: -grown[kind])[:3]:
+        yield f"{kind.label} has {format_bytes(grown[kind])} more in the last of {len(looked)} copies than in the first"
 
 
 def _stacks(sample: Sample, regions: Regions) -> Iterator[str]:

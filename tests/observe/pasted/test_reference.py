@@ -106,3 +106,17 @@ def test_what_nobody_knows_is_refused_with_what_is_known(tmp_path, text):
 def test_a_file_that_is_not_there_is_said_to_be_so():
     with pytest.raises(MemlabError, match="there is no file /nowhere"):
         open_pasted(["/nowhere"])
+
+
+def test_two_copies_of_smaps_say_what_has_more(tmp_path):
+    """No time stands in them, so that there is no rate."""
+    paths = []
+    for n, size in enumerate((1000, 21000)):
+        path = tmp_path / f"smaps.{n}"
+        path.write_text(
+            f"55550000-5a550000 rw-p 00000000 00:00 0 [heap]\nSize: 81920 kB\nRss: {size} kB\n"
+        )
+        paths.append(str(path))
+    found = judged(*paths)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "[heap] has 19.5 MiB more in the last of 2 copies" in " ".join(found.standing)
