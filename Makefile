@@ -6,7 +6,7 @@ PY     ?= .venv/bin/python
 PIP     = $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt
 RUN     = .venv/.installed
 TESTS   = .venv/.installed-tests
-STAGES  = lint types unit scorecard notebooks browser packaging
+STAGES  = lint types unit notebooks browser packaging
 
 PYTEST     = $(PY) -m pytest
 WORKERS   ?= -n 2 --dist loadfile
