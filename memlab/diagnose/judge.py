@@ -176,7 +176,7 @@ def _verdict(
             None,
             None,
         )
-    if not judged:
+    if not judged and recording.header.asked.get("pasted"):
         said = "nothing of a process was seen: what was handed in is of the whole machine"
         return Verdict.UNDECIDED, said, None, _more(recording)
     open_questions = [j for j in judged if _is_open(j)]

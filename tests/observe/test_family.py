@@ -47,7 +47,7 @@ def test_descendants_are_found_when_they_are_born(parent):
     born = fork(parent, twice=True)
     assert {one.pid for one in family.find()} == born
     assert set(family.members) == {parent.pid, *born}
-    assert family.members[parent.pid]._mappings.share == pytest.approx(0.02 * 0.7)
+    assert family.members[parent.pid]._mappings.share == pytest.approx(0.02 * 0.6)
 
 
 def test_all_are_watched_until_all_have_ended(parent):
