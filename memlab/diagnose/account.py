@@ -16,6 +16,16 @@ TOP_PAD = 128 * KIB
 # anonymous growth comes from something else that settles
 MMAP_THRESHOLD = 128 * KIB
 
+# what lies in RssAnon (mm/memory.c, mm_counter)
+IN_RSS_ANON = (
+    Pattern.HEAP,
+    Pattern.ARENA,
+    Pattern.ANONYMOUS,
+    Pattern.THREAD_STACK,
+    Pattern.MAIN_STACK,
+    Pattern.PRIVATE_FILE,
+)
+
 
 @dataclass(frozen=True)
 class Account:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memlab.diagnose.account import MMAP_THRESHOLD, TOP_PAD, Account, over_kinds
+from memlab.diagnose.account import IN_RSS_ANON, MMAP_THRESHOLD, TOP_PAD, Account, over_kinds
 from memlab.diagnose.children import children_account
 from memlab.diagnose.descriptors import descriptor_accounts
 from memlab.diagnose.given import given_accounts
@@ -28,15 +28,7 @@ from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
 
-# what lies in RssAnon and in RssShmem (mm/memory.c, mm_counter)
-_IN_RSS_ANON = (
-    Pattern.HEAP,
-    Pattern.ARENA,
-    Pattern.ANONYMOUS,
-    Pattern.THREAD_STACK,
-    Pattern.MAIN_STACK,
-    Pattern.PRIVATE_FILE,
-)
+# what lies in RssShmem (mm/memory.c, mm_counter)
 _IN_RSS_SHMEM = (Pattern.SHARED_ANONYMOUS, Pattern.SHM, Pattern.MEMFD, Pattern.TMPFS)
 SMAPS_SOURCE = "smaps Rss + Swap"
 _BY_KIND = (
@@ -205,7 +197,7 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
     shmem = recording.series("status.rss_shmem")
     found = [
         Account(
-            _IN_RSS_ANON,
+            IN_RSS_ANON,
             Basis.RESIDENT,
             MMAP_THRESHOLD,
             anonymous,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from memlab.diagnose.descriptors import (
     memory_evidence,
     tmpfs_files,
 )
+from memlab.diagnose.floors import in_words
 from memlab.diagnose.forecast import forecast
 from memlab.diagnose.mapped_files import file_evidence, most_mapped
 from memlab.diagnose.outside import SOURCES, outside_evidence, outside_next
@@ -130,17 +130,9 @@ def _next(recording: Recording, account: Account) -> str:
     return f"sudo {command}" if denied else command
 
 
-def _how_rarely(levels: int) -> str:
-    """One in the factorial of the levels."""
-    once_in = math.factorial(levels)
-    return f"once in {once_in:,} times" if once_in < 10**6 else "less than once in a million times"
-
-
 def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
     first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
-    rising = found.told or (
-        f"on {found.levels} floors that rise all the way: noise does that {_how_rarely(found.levels)}"
-    )
+    rising = found.told or in_words(found.levels)
     yield (
         f"{account.where}: {first} to {last} in "
         f"{format_seconds(account.series.seconds)} ({account.source}), {rising}"

@@ -108,3 +108,12 @@ def levels_for(error: float) -> int:
     while chance(levels) > error:
         levels += 1
     return levels
+
+
+def in_words(levels: int) -> str:
+    """How many floors it rests on, and how rarely noise does that."""
+    once_in = math.factorial(levels)
+    rarely = (
+        f"once in {once_in:,} times" if once_in < 10**6 else "less than once in a million times"
+    )
+    return f"on {levels} floors that rise all the way: noise does that {rarely}"

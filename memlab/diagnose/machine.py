@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from memlab.diagnose.account import MMAP_THRESHOLD, Account
+from memlab.diagnose.account import IN_RSS_ANON, MMAP_THRESHOLD, Account
 from memlab.diagnose.sums import Part, Rising, finding, rising
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model import outside
@@ -17,14 +17,6 @@ from memlab.model.series import Series
 from memlab.procfs import slabinfo, zoneinfo
 from memlab.units import PAGE_BYTES, format_bytes, format_seconds
 
-_OF_PROCESS = (
-    Pattern.HEAP,
-    Pattern.ARENA,
-    Pattern.ANONYMOUS,
-    Pattern.THREAD_STACK,
-    Pattern.MAIN_STACK,
-    Pattern.PRIVATE_FILE,
-)
 # the machine's counters are kept per CPU and zone, up to 125 pages each (mm/vmstat.c, calculate_normal_threshold)
 _BATCH = 125 * PAGE_BYTES
 _FEWEST = 10  # instants
@@ -157,7 +149,7 @@ def _processes(recording: Recording) -> Iterator[Part]:
     for title, series in recording.given.items():
         pid, _, name = title.partition(" ")
         account = Account(
-            _OF_PROCESS,
+            IN_RSS_ANON,
             Basis.RESIDENT,
             MMAP_THRESHOLD,
             series,

@@ -6,11 +6,11 @@ floors, times the number of accounts of its kind that moved, has to stay below o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memlab.diagnose.account import Account
+from memlab.diagnose.floors import in_words
 from memlab.diagnose.trend import Shape, Trend, trend
 from memlab.model.diagnosis import Finding, Forecast
 from memlab.units import format_amount, format_seconds
@@ -72,8 +72,7 @@ def finding(one: Rising, room: tuple[str, float] | None, evidence: tuple[str, ..
         bytes=round(shape.growth),
         evidence=(
             f"{account.where}: {first} to {last} in {format_seconds(account.series.seconds)}"
-            f" ({account.source}), on {shape.levels} floors that rise all the way: noise does that once"
-            f" in {math.factorial(shape.levels):,} times",
+            f" ({account.source}), {in_words(shape.levels)}",
             *evidence,
         ),
         next=one.part.next,

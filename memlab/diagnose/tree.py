@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memlab.diagnose.account import MMAP_THRESHOLD, Account
+from memlab.diagnose.account import IN_RSS_ANON, MMAP_THRESHOLD, Account
 from memlab.diagnose.sums import Part, finding, rising
 from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Share, Verdict, Why
 from memlab.model.memory import Basis, Pattern
@@ -17,14 +17,6 @@ from memlab.units import format_bytes, format_seconds
 
 _FEWEST = 10  # instants, as of one process
 _LATE_SECONDS = 1.0  # as seldom as members are looked for (observe.live)
-_OF_PROCESS = (
-    Pattern.HEAP,
-    Pattern.ARENA,
-    Pattern.ANONYMOUS,
-    Pattern.THREAD_STACK,
-    Pattern.MAIN_STACK,
-    Pattern.PRIVATE_FILE,
-)
 
 
 def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis]) -> Diagnosis:
@@ -38,7 +30,7 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
     accounts = [
         Part(
             Account(
-                _OF_PROCESS,
+                IN_RSS_ANON,
                 Basis.RESIDENT,
                 MMAP_THRESHOLD,
                 total,
