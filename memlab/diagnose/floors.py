@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 # five levels: noise rises so with a chance of 1/5! = 0.8 %
 LEVELS = 5
+FEWEST_INSTANTS = 2 * LEVELS  # one reading is a floor by no right
 # finer blocks find bursts, and more levels; from some hundred readings on they find no more
 _BLOCKS = (5, 7, 10, 14, 20)
 # of a saw with one tooth or two nobody knows whether the next floor is as low

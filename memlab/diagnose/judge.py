@@ -14,14 +14,14 @@ from memlab.diagnose.beside import beside
 from memlab.diagnose.between import across, born, once_more
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.filling import filling
-from memlab.diagnose.floors import LEVELS
+from memlab.diagnose.floors import FEWEST_INSTANTS, LEVELS
 from memlab.diagnose.notes import LOOK_AT_LEAST_EVERY, is_job, not_seen, notes
 from memlab.diagnose.overlap import explained
-from memlab.diagnose.stacks import may_be_cached
+from memlab.diagnose.stacks import cached
 from memlab.diagnose.standing import standing
 from memlab.diagnose.trend import FEWEST_STEPS, LEVEL_SHARE, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
-from memlab.model.memory import Basis, Pattern
+from memlab.model.memory import Basis
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.units import format_amount, format_rate, format_seconds
@@ -29,7 +29,6 @@ from memlab.units import format_amount, format_rate, format_seconds
 # Three grains are more than an account moves on its own between two readings (one at each
 # end of the window, and one that was just begun).
 GRAINS = 3
-FEWEST_INSTANTS = 2 * LEVELS
 SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
 # what is undecided, in words
 _HOW = {
@@ -124,20 +123,15 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
 def _judged(recording: Recording) -> list[Judged]:
     """All accounts with their trends, without those whose growth another one explains."""
     start = born(recording)
-    judged = [
-        Judged(account, across(account, start) or filling(recording, account, _trend(account)))
-        for account in accounts(recording)
-    ]
-    if may_be_cached(recording):
-        # until they are more than glibc's cache holds, nobody can tell them from stacks that are used again
-        judged = [_unclear(j) if j.account.pattern is Pattern.THREAD_STACK else j for j in judged]
+    judged = [Judged(one, _read(recording, one, start)) for one in accounts(recording)]
     leaking = [j.account for j in judged if j.leaks]
     return [j for j in judged if not (j.leaks and explained(recording, j.account, leaking))]
 
 
-def _unclear(judged: Judged) -> Judged:
-    rising = judged.trend.shape is Shape.RISING
-    return replace(judged, trend=replace(judged.trend, shape=Shape.UNCLEAR)) if rising else judged
+def _read(recording: Recording, account: Account, start: float | None) -> Trend:
+    """The trend of its curve, and what that means for memory of this kind."""
+    found = across(account, start) or filling(recording, account, _trend(account))
+    return cached(recording, account, found)
 
 
 def _trend(account: Account) -> Trend:

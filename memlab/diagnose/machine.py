@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from memlab.diagnose.account import IN_RSS_ANON, MMAP_THRESHOLD, Account
+from memlab.diagnose.floors import FEWEST_INSTANTS
 from memlab.diagnose.sums import Part, Rising, finding, rising
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model import outside
@@ -19,7 +20,6 @@ from memlab.units import PAGE_BYTES, format_bytes, format_seconds
 
 # the machine's counters are kept per CPU and zone, up to 125 pages each (mm/vmstat.c, calculate_normal_threshold)
 _BATCH = 125 * PAGE_BYTES
-_FEWEST = 10  # instants
 # which lines of the ledger the kernel gives back when memory is short, and which are accounts
 _RECLAIMABLE = ("page cache", "buffers", "slab, reclaimable", "other reclaimable")
 _KERNEL_LINES = {
@@ -63,7 +63,7 @@ def _verdict(
         format_seconds(recording.seconds),
         -recording.series("meminfo.mem_available").growth,
     )
-    if len(recording) < _FEWEST:
+    if len(recording) < FEWEST_INSTANTS:
         return (
             Verdict.UNDECIDED,
             f"{len(recording)} instants in {seconds} are too few to judge",

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memlab.diagnose.account import Account
-from memlab.diagnose.trend import FEWEST_STEPS, Trend, equal_steps
+from memlab.diagnose.trend import FEWEST_STEPS, Shape, Trend, equal_steps
 from memlab.model.classify import Regions
 from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
@@ -102,13 +103,17 @@ def idle_bytes(sample: Sample) -> int | None:
     return max(0, whole - (sample.stat.num_threads - 1) * usual)
 
 
-def may_be_cached(recording: Recording) -> bool:
-    """Whether what grew are stacks without threads, no more of them than glibc keeps of joined threads."""
-    idle = [bytes_ for sample in recording if (bytes_ := idle_bytes(sample)) is not None]
-    if len(idle) < 2 or not 0 < idle[-1] <= CACHE_BYTES:
-        return False
-    grown = recording.series("kind_virtual.thread_stack").growth
-    return 2 * (idle[-1] - idle[0]) >= grown
+def cached(recording: Recording, account: Account, found: Trend) -> Trend:
+    """The trend; of stacks without threads that are no more than glibc keeps of joined ones, as unclear.
+
+    Until then nobody can tell them from stacks that are used again.
+    """
+    if account.pattern is not Pattern.THREAD_STACK or found.shape is not Shape.RISING:
+        return found
+    idle = [size for sample in recording if (size := idle_bytes(sample)) is not None]
+    if len(idle) < 2 or not 0 < idle[-1] <= CACHE_BYTES or 2 * (idle[-1] - idle[0]) < found.growth:
+        return found
+    return replace(found, shape=Shape.UNCLEAR)
 
 
 def stack_evidence(recording: Recording, account: Account, found: Trend) -> Iterator[str]:

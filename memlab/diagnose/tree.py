@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from memlab.diagnose.account import IN_RSS_ANON, MMAP_THRESHOLD, Account
+from memlab.diagnose.floors import FEWEST_INSTANTS
 from memlab.diagnose.sums import Part, finding, rising
 from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Share, Verdict, Why
 from memlab.model.memory import Basis, Pattern
@@ -15,7 +16,6 @@ from memlab.model.sample import Sample
 from memlab.model.series import Series
 from memlab.units import format_bytes, format_seconds
 
-_FEWEST = 10  # instants, as of one process
 _LATE_SECONDS = 1.0  # as seldom as members are looked for (observe.live)
 
 
@@ -53,7 +53,7 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
     reason: Why | None = Why.FLAT
     decide: str | None = None
     grew = f"{len(members)} processes grew together by {format_bytes(total.growth)} in {seconds}"
-    if len(total) < _FEWEST:
+    if len(total) < FEWEST_INSTANTS:
         verdict, reason, decide = Verdict.UNDECIDED, None, "watch longer: --seconds 15"
         why = f"{len(total)} instants in {seconds} are too few to judge"
     elif findings or leaking:

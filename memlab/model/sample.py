@@ -159,7 +159,7 @@ class Sample:
     @cached_property
     def tmpfs_mounts(self) -> tuple[mountinfo.Mount, ...]:
         """The tmpfs file systems the process can see."""
-        return tuple(mount for mount in self.mounts or () if mount.fs_type == "tmpfs")
+        return tuple(mount for mount in self.mounts or () if mount.is_tmpfs)
 
     def space(self, mount: mountinfo.Mount) -> Statvfs | None:
         """The fill level of a mount, where it was asked for."""

@@ -14,6 +14,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -88,18 +89,25 @@ def open_recording(path: str | os.PathLike[str]) -> Recording:
     """
     place = Path(path)
     losses = Losses([])
-    try:
+    with reading(place):
         entries = _walk(place) if place.is_dir() else read_entries(place, losses)
         header, samples = _assemble(place, entries)
+    if losses.sentences:
+        losses.sentences.append(f"{len(samples)} whole instants were opened")
+    return Recording(header, tuple(samples), tuple(losses.sentences))
+
+
+@contextmanager
+def reading(place: str | os.PathLike[str]) -> Iterator[None]:
+    """Raises Gone, Denied and Unsupported for what the system says of a file that somebody handed in."""
+    try:
+        yield
     except FileNotFoundError:
         raise Gone(f"there is no file {place}") from None
     except PermissionError:
         raise Denied(f"{place} may not be read", "ask its owner, or run as root") from None
     except OSError as error:
         raise Unsupported(f"{place} cannot be read: {error.strerror}") from None
-    if losses.sentences:
-        losses.sentences.append(f"{len(samples)} whole instants were opened")
-    return Recording(header, tuple(samples), tuple(losses.sentences))
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -63,7 +63,7 @@ class _Watch:
     def __init__(self, host: Host, budget: float) -> None:
         self._host, self.samples = host, list[Sample]()
         mounts = mountinfo.read(host, "self")
-        self._places = sorted({m.mount_point for m in mounts if m.fs_type == "tmpfs"})
+        self._places = sorted({m.mount_point for m in mounts if m.is_tmpfs})
         self._pace, self._slabs = Pace(budget * 0.6, INTERVAL), Pace(budget * 0.4, _SLABS_EVERY)
 
     def look(self, now: float, must: bool = False) -> None:

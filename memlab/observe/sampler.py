@@ -247,7 +247,7 @@ class Sampler:
         if not same_namespace(self.pid, "mnt"):
             return
         mounts = mountinfo.read(tee, self.pid)
-        self._outside.places = sorted({m.mount_point for m in mounts if m.fs_type == "tmpfs"})
+        self._outside.places = sorted({m.mount_point for m in mounts if m.is_tmpfs})
 
     def _allowed(self, read: Callable[[], object]) -> None:
         """Read what may be read; a refusal is kept by the Tee and no reason to stop."""

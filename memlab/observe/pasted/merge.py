@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from memlab.errors import Denied, Gone, Malformed, Refused, Unsupported
+from memlab.errors import Malformed, Refused, Unsupported
 from memlab.model.recording import Header, Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
+from memlab.observe.files import reading
 from memlab.observe.pasted.kinds import KINDS, kind_of
 from memlab.observe.pasted.taken import Taken
 from memlab.observe.pasted.text import lines_of
@@ -50,15 +51,8 @@ def open_pasted(paths: Iterable[str], pid: int | None = None) -> Recording:
 def _content(path: str) -> bytes:
     if path == "-":
         return sys.stdin.buffer.read(MOST_BYTES)
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(MOST_BYTES)
-    except FileNotFoundError:
-        raise Gone(f"there is no file {path}") from None
-    except PermissionError:
-        raise Denied(f"{path} may not be read", "ask its owner, or run as root") from None
-    except OSError as error:
-        raise Unsupported(f"{path} cannot be read: {error.strerror}") from None
+    with reading(path), Path(path).open("rb") as file:
+        return file.read(MOST_BYTES)
 
 
 def _pid(taken: Sequence[tuple[str, Taken]]) -> int | None:
