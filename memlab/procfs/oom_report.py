@@ -1,71 +1,55 @@
-"""An OOM report in the kernel's log: who asked, whose limit it was, and who was killed (mm/oom_kill.c).
+"""OOM reports in the kernel's log: the only reader (mm/oom_kill.c; the lines one by one: `memlab.procfs.oom`).
 
-Read from dmesg, syslog, journal or kmsg alike: what stands before the kernel's words is passed over. The
-table of tasks and the memory counters are left to their own readers.
+Of any kernel from 2.6 on, from dmesg, syslog, journal or /dev/kmsg, with other lines between, cut at either
+end. Text is hostile: nothing raises, time grows with the bytes read, and memory has a bound.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from memlab.units import KIB
+from memlab.procfs.kmsg import records
+from memlab.procfs.oom.collect import MOST_CHARACTERS, Collector, of_text
+from memlab.procfs.oom.records import Killed, Report, Row
 
-_INVOKED = re.compile(r"(?P<comm>\S[^;:\]]*?) invoked oom-killer: gfp_mask=(?P<gfp>\S+?),")
-_CONSTRAINT = re.compile(r"oom-kill:constraint=(?P<constraint>CONSTRAINT_\w+)")
-# dump_header until 2.6.35 wrote "kill process", oom_kill_process later "Killed process"
-_KILLED = re.compile(
-    r"(?P<memcg>Memory cgroup out of memory: )?Killed process (?P<pid>\d+),? \((?P<comm>.*?)\)"
-    r"(?:,? (?:total-vm|vsz):(?P<total_vm>\d+)kB)?(?:, anon-rss:(?P<anon>\d+)kB)?"
-    r"(?:, file-rss:(?P<file>\d+)kB)?(?:, shmem-rss:(?P<shmem>\d+)kB)?"
-)
+__all__ = ["Killed", "Log", "Report", "Row", "kmsg", "parse", "stream"]
+
+MOST_BYTES = 1 << 28  # of a log: some three million lines, half a minute
 
 
 @dataclass(frozen=True)
-class Killed:
-    """Who was killed. Sizes in bytes, None where this kernel did not print them.
+class Log:
+    """What a log held. dropped: reports beyond those that are kept; cut: it is longer than what was read."""
 
-    constraint: CONSTRAINT_NONE (the whole machine), _MEMCG (a cgroup's limit), _CPUSET or _MEMORY_POLICY;
-    None where the report is cut or older than 4.20. invoked_by: the comm of who asked for the page.
-    """
-
-    pid: int
-    comm: str
-    total_vm: int | None
-    anon_rss: int | None
-    file_rss: int | None
-    shmem_rss: int | None
-    constraint: str | None
-    invoked_by: str | None
+    reports: tuple[Report, ...]
+    dropped: int = 0
+    cut: bool = False
 
 
-def parse(text: bytes) -> tuple[Killed, ...]:
-    """All kills of a log, in its order; none where it holds no report."""
-    kills, invoked_by, constraint = [], None, None
-    for line in text.decode(errors="replace").splitlines():
-        if found := _INVOKED.search(line):
-            invoked_by, constraint = found["comm"].rpartition(" ")[2], None
-        elif found := _CONSTRAINT.search(line):
-            constraint = found["constraint"]
-        elif found := _KILLED.search(line):
-            if constraint is None and found["memcg"]:
-                constraint = "CONSTRAINT_MEMCG"
-            kills.append(_killed(found, constraint, invoked_by))
-    return tuple(kills)
+def parse(text: bytes) -> tuple[Report, ...]:
+    """All reports of a log, in its order; none where it holds no report."""
+    collector = Collector()
+    for line in of_text(text[:MOST_BYTES]):
+        collector.feed(line)
+    return collector.finished()
 
 
-def _killed(found: re.Match[str], constraint: str | None, invoked_by: str | None) -> Killed:
-    return Killed(
-        pid=int(found["pid"]),
-        comm=found["comm"],
-        total_vm=_bytes(found["total_vm"]),
-        anon_rss=_bytes(found["anon"]),
-        file_rss=_bytes(found["file"]),
-        shmem_rss=_bytes(found["shmem"]),
-        constraint=constraint,
-        invoked_by=invoked_by,
-    )
+def stream(file: BinaryIO) -> Log:
+    """The same of a file of any size, which is never whole in memory; a line may be of any length."""
+    collector, read, fresh = Collector(), 0, True
+    while read < MOST_BYTES and (piece := file.readline(MOST_CHARACTERS)):
+        read += len(piece)
+        if fresh:  # the rest of a line that is too long is not one of ours
+            collector.feed(piece.decode(errors="replace"))
+        fresh = piece.endswith(b"\n")
+    return Log(collector.finished(), collector.reports_dropped, read >= MOST_BYTES)
 
 
-def _bytes(kilobytes: str | None) -> int | None:
-    return None if kilobytes is None else int(kilobytes) * KIB
+def kmsg(path: str = "/dev/kmsg") -> Log:
+    """What this kernel's ring buffer still holds. Raises Denied, Unsupported."""
+    collector = Collector()
+    for record in records(path):
+        # what follows the first line are the record's properties
+        collector.feed(record.partition(b"\n")[0].decode(errors="replace"))
+    return Log(collector.finished(), collector.reports_dropped)

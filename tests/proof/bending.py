@@ -16,12 +16,17 @@ SELF = Path("/proc/self")
 FILES = {
     "cgroup_memory": [b"anon 8192\nfile 4096\n", b"low 0\nmax 7\noom_kill 1\n"],
     "comm": [b"a name\n"],
+    "consoles": [
+        b"tty0                 -WU (EC  p  )    4:1\nttyS0                -W- (E   p a)    4:64\n"
+    ],
     "cpus": [b"0-3,8\n"],
     "allocinfo": [
         b"allocinfo - version: 1.0\n# <size>\n 4096 1 mm/slub.c:7 [m] func:f accurate:no\n"
     ],
     "cgroup_pids": [b"max\n", b"128\n"],
+    "dentry_state": [b"89453\t62163\t45\t0\t17\t0\n"],
     "fd": [],
+    "kmsg": [b"6,339,5140900,-;NET: Registered\n SUBSYSTEM=net\n", b"12,1,0,c;a\\x0ab"],
     "maps_table": ["maps"],
     "oom_score": ["oom_score"],
     "numa_maps": [b"00400000 default file=/a\\040b mapped=3 N0=1 kernelpagesize_kB=4\n"],
@@ -32,6 +37,11 @@ FILES = {
     "sysvipc_msg": [
         b"key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime\n"
         b" 0 5 644 16 1 42 0 0 0 0 0 1 0 1\n"
+    ],
+    "kmemleak": [
+        b"unreferenced object 0xffff888003a0a400 (size 1024):\n"
+        b'  comm "insmod", pid 104, jiffies 4294893523 (age 12.345s)\n'
+        b"  backtrace:\n    [<ffffffffa0000035>] leak+0x35/0x40 [kleak]\n"
     ],
     "sysvipc_shm": [
         b"key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap\n"

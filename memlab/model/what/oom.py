@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
 from memlab.model.what.glossary import field
 from memlab.model.what.machine import mark_remark
@@ -17,26 +17,19 @@ from memlab.model.what.oom_rules import (
 )
 from memlab.model.what.types import Field, Item, Remark, note
 from memlab.model.what.values import whole
+from memlab.procfs.oom import lines as kinds
+from memlab.procfs.oom import mem_info, table
+from memlab.procfs.oom.records import MemLine, Row
 from memlab.units import KIB, PAGE_BYTES
-
-_INVOKED = re.compile(r"(.*) invoked oom-killer: (.*)")
-_PAIR = re.compile(r"([a-z_]+)=(0x[0-9a-fA-F]+(?:\([^)]*\))?|[^,\s]*)")
-_STACK = re.compile(
-    r"CPU: \d+ .*Comm: .*|Pid: \d+, comm: .*|Hardware name: .*|Call Trace:.*| *</?(?:TASK|IRQ|NMI)>"
-    r"| *(?:\? |\[)?\S+\+0x[0-9a-f]+/0x[0-9a-f]+.*"
-    r"|(?:RIP|RSP|Code|R[A-D]X|RBP|RSI|RDI|R\d\d|[FGC]S|ORIG_RAX|EAX|ESI|EIP|DS): ?.*"
-    r"|Workqueue: .*|Tainted: .*"
-)
 
 
 def read_invoked(lines: list[str], at: int) -> tuple[Item, int] | None:
     """The first line of a report."""
-    match = _INVOKED.fullmatch(lines[at].strip())
-    if match is None:
+    found = kinds.invoked(lines[at].strip())
+    if found is None:
         return None
-    pairs = dict(_PAIR.findall(match[2]))
-    fields = [field("invoked", "invoked", match[1])]
-    for name, value in pairs.items():
+    fields = [field("invoked", "invoked", found.comm)]
+    for name, value in found.pairs.items():
         fields.append(field("invoked", name, value))
         if name == "gfp_mask" and "(" in value:
             bits = value[value.index("(") + 1 : -1].split("|")
@@ -44,17 +37,17 @@ def read_invoked(lines: list[str], at: int) -> tuple[Item, int] | None:
     item = Item(
         "OOM report begins: the kernel found no memory for a request",
         tuple(fields),
-        tuple(invoked_remarks(match[1], pairs)),
+        tuple(invoked_remarks(found.comm, found.pairs)),
     )
     return item, at + 1
 
 
 def read_stack(lines: list[str], at: int) -> tuple[Item, int] | None:
     """Who asked, and by which path; registers are passed over."""
-    if not _STACK.fullmatch(lines[at]):
+    if not kinds.is_stack(lines[at]):
         return None
     calls: list[str] = []
-    while at < len(lines) and (_STACK.fullmatch(lines[at]) or not lines[at].strip(" =")):
+    while at < len(lines) and (kinds.is_stack(lines[at]) or not lines[at].strip(" =")):
         if "+0x" in lines[at] and not lines[at].lstrip().startswith(("? ", "RIP", "Code")):
             calls.append(lines[at].strip(" []").split("+0x")[0])
         at += 1
@@ -66,29 +59,6 @@ def read_stack(lines: list[str], at: int) -> tuple[Item, int] | None:
     ), at
 
 
-_STUCK = re.compile(r"all_unreclaimable\? (yes|no)")
-_COUNT = re.compile(r"([a-z][\w()?]*):\s?(-?\d+(?:kB|KB)?|yes|no)(?=\s|$)")
-_ZONE = re.compile(
-    r"((?:Node \d+ )?(?:DMA\d*|Normal|HighMem|Movable|Device|Node \d+)) "
-    r"((?:free|active|active_anon|inactive_anon):.*)"
-)
-_MEM_INFO = re.compile(
-    r" *(?:Mem-[Ii]nfo:|(?:\w+ )*per-cpu:|(?:[aA]ctive|active_anon|active_file|unevictable|slab_reclaimable"
-    r"|mapped|sec_pagetables|kernel_misc_reclaimable|free|dirty|slab|inactive_anon)[\w()]*:\d+.*)"
-)
-_LOWMEM = re.compile(r" *lowmem_reserve\[\]: ([\d ]+)")
-_BLOCKS = re.compile(r" *((?:Node \d+ )?\w+): ((?:\d+\*\d+kB(?: \([UMERHCI]+\))? ?)+)= (\d+)kB")
-_HUGE = re.compile(r" *Node \d+ ((?:hugepages_\w+=\w+ ?)+)")
-_PAGES = re.compile(
-    r" *(\d+) (total pagecache pages|pages in swap cache|pages RAM|pages of RAM|pages HighMem/MovableOnly"
-    r"|pages reserved|pages cma reserved|pages hwpoisoned|pages shared"
-    r"|pages swap cached|free pages|reserved pages|slab pages)"
-)
-_SWAP = re.compile(r" *(Free swap|Total swap) += (\d+)kB")
-_CACHE = re.compile(r" *(Swap cache)(?: stats)?: (add.*)")
-_CPU = re.compile(r" *CPU +(\d+): (.*usd.*)")
-
-
 def read_mem_info(lines: list[str], at: int) -> tuple[Item, int] | None:
     """All lines between the stack and the table: the machine's memory at that moment."""
     fields: list[Field] = []
@@ -96,10 +66,11 @@ def read_mem_info(lines: list[str], at: int) -> tuple[Item, int] | None:
     swap: dict[str, int] = {}
     start = at
     while at < len(lines):
-        found = _mem_info_line(lines[at], remarks, swap)
-        if found is None and (at == start or lines[at].strip()):
+        line = mem_info.read(lines[at])
+        if line is None and (at == start or lines[at].strip()):
             break
-        fields += found or []
+        if line is not None:
+            fields += _mem_info_line(line, remarks, swap)
         at += 1
     if at == start:
         return None
@@ -112,48 +83,27 @@ def read_mem_info(lines: list[str], at: int) -> tuple[Item, int] | None:
     ), at
 
 
-def _mem_info_line(line: str, remarks: list[Remark], swap: dict[str, int]) -> list[Field] | None:
-    if match := _ZONE.fullmatch(line.strip()):
-        pairs = dict(_COUNT.findall(match[2]))
-        marks = [whole(pairs.get(name, "")) for name in ("free", "min", "low", "high")]
+def _mem_info_line(line: MemLine, remarks: list[Remark], swap: dict[str, int]) -> list[Field]:
+    pairs, label = dict(line.pairs), line.label
+    if line.kind == "zone":
+        stuck = [value for name, value in line.pairs if name == "all_unreclaimable?"]
+        counts = {name: value for name, value in pairs.items() if name != "all_unreclaimable?"}
+        marks = [whole(counts.get(name, "")) for name in ("free", "min", "low", "high")]
         known = [mark * KIB for mark in marks if mark is not None]
         if len(known) == 4:
             remark = mark_remark(*known)
-            remarks.append(Remark(remark.tone, f"{match[1]}: {remark.text}"))
-        found = [_count(name, value, f"{match[1]} {name}") for name, value in pairs.items()]
-        for stuck in _STUCK.findall(match[2]):
-            found.append(field("Mem-Info", "all_unreclaimable?", stuck))
-        return found
-    if _MEM_INFO.fullmatch(line):
-        pairs = dict(_COUNT.findall(line.replace("Active:", "active:")))
-        return [_count(name, value, name) for name, value in pairs.items()]
-    for shape, name in ((_LOWMEM, "lowmem_reserve"), (_BLOCKS, "order N")):
-        if match := shape.fullmatch(line):
-            value = match[1] if name == "lowmem_reserve" else match[2].strip()
-            return [
-                field(
-                    "Mem-Info",
-                    name,
-                    value,
-                    f"{match[1]} free blocks" if name == "order N" else "",
-                    "text",
-                )
-            ]
-    if match := _HUGE.fullmatch(line):
-        return [field("Mem-Info", *word.split("=", 1)) for word in match[1].split()]
-    if match := _PAGES.fullmatch(line):
-        return [field("Mem-Info", match[2], match[1])]
-    if match := _SWAP.fullmatch(line):
-        swap[match[1]] = int(match[2]) * KIB
-        return [field("Mem-Info", match[1], f"{match[2]} kB")]
-    if match := _CACHE.fullmatch(line):
-        return [field("Mem-Info", match[1], match[2])]
-    if match := _CPU.fullmatch(line):
-        return [
-            field("Mem-Info", name, value, f"CPU {match[1]} {name}")
-            for name, value in _COUNT.findall(match[2].replace(",", " "))
-        ]
-    return None
+            remarks.append(Remark(remark.tone, f"{label}: {remark.text}"))
+        found = [_count(name, value, f"{label} {name}") for name, value in counts.items()]
+        return found + [field("Mem-Info", "all_unreclaimable?", value) for value in stuck]
+    if line.kind in ("counts", "cpu"):
+        start = f"CPU {label} " if line.kind == "cpu" else ""
+        return [_count(name, value, start + name) for name, value in line.pairs]
+    if line.kind in ("lowmem", "blocks"):
+        shown = f"{label} free blocks" if label else ""
+        return [field("Mem-Info", name, value, shown, "text") for name, value in line.pairs]
+    if line.kind == "swap":
+        swap.update((name, (whole(value) or 0) * KIB) for name, value in line.pairs)
+    return [field("Mem-Info", name, value) for name, value in line.pairs]
 
 
 def _count(name: str, value: str, label: str) -> Field:
@@ -167,43 +117,20 @@ def _count(name: str, value: str, label: str) -> Field:
     )
 
 
-_HEADING = re.compile(r"\[ *pid *\] +uid +tgid +total_vm +rss +(.*name)")
-_TASK = re.compile(r"\[ *(\d{1,10})\] +((?:-?\d{1,18} +)+)(\S.*)")
-_OLD = ["uid", "tgid", "total_vm", "rss", "pgtables_bytes", "swapents", "oom_score_adj"]
-_NEW = [
-    "uid",
-    "tgid",
-    "total_vm",
-    "rss",
-    "rss_anon",
-    "rss_file",
-    "rss_shmem",
-    "pgtables_bytes",
-    "swapents",
-    "oom_score_adj",
-]
-
-
 def read_tasks(lines: list[str], at: int) -> tuple[Item, int] | None:
     """The table of tasks; the values are of the largest."""
     start, columns = at, None
     if lines[at].startswith("Tasks state"):
         at += 1
-    if at < len(lines) and (match := _HEADING.fullmatch(lines[at].strip())):
-        columns = ["uid", "tgid", "total_vm", "rss", *match[1].split()[:-1]]
+    if at < len(lines) and (columns := table.heading(lines[at])):
         at += 1
     rows: list[dict[str, str]] = []
-    while at < len(lines) and (match := _TASK.fullmatch(lines[at].strip())):
-        cells = match[2].split()
-        names = columns or (_NEW if len(cells) == len(_NEW) else _OLD)
-        if len(cells) < len(names):
-            break
-        name = " ".join([*cells[len(names) :], match[3]])
-        rows.append({"pid": match[1], **dict(zip(names, cells, strict=False)), "name": name})
+    while at < len(lines) and (found := table.row(lines[at], columns)):
+        rows.append(_texts(found))
         at += 1
     if at == start:
         return None
-    empty = dict.fromkeys(["pid", *(columns or _NEW), "name"], "")
+    empty = dict.fromkeys(["pid", *(columns or ("uid", "tgid", "total_vm", "rss")), "name"], "")
     largest = max(rows, key=_weight, default=empty)
     fields = tuple(field("tasks", name, value) for name, value in largest.items())
     remarks = [note("values above: the largest")] if len(rows) > 1 else []
@@ -212,29 +139,20 @@ def read_tasks(lines: list[str], at: int) -> tuple[Item, int] | None:
     return Item(title, fields, (*remarks, *tasks_remarks(rows)), resident), at
 
 
+def _texts(row: Row) -> dict[str, str]:
+    values = {name: str(value) for name, value in table.cells(row).items()}
+    return {"pid": str(row.pid), **values, "name": row.name}
+
+
 def _weight(row: dict[str, str]) -> int:
     return int(row["rss"]) + int(row.get("swapents", "0"))
 
 
-_OOM_KILL = re.compile(r"oom-kill:(constraint=\w+.*)")
-_PAIRS = re.compile(r"(\w+)=((?:[^,]|,(?=\d))*)")
-_KILLED = re.compile(
-    r"(Out of memory|Memory cgroup out of memory|Out of memory \(oom_kill_allocating_task\))?:? ?"
-    r"[Kk]ill(?:ed)? process (\d{1,10}),? (?:UID \d+, )?\((.*?)\),? ?(.*)"
-)
-_REAPED = re.compile(r"oom_reaper: reaped process (\d+) \((.*)\), now (.*)")
-_VALUE = re.compile(r"([A-Za-z_-]+):(-?\d+(?:kB)?)|(score) (\d+)")
-_LIMIT_OF = re.compile(r"Task in (\S+) killed as a result of limit of (\S+)")
-
-
 def read_kill(lines: list[str], at: int) -> tuple[Item, int] | None:
     """`oom-kill:constraint=…`: why, and who."""
-    match = _OOM_KILL.fullmatch(lines[at].strip())
-    if match is None:
+    pairs = kinds.kill(lines[at].strip())
+    if pairs is None:
         return None
-    pairs = dict(_PAIRS.findall(match[1].replace(",global_oom", "")))
-    if ",global_oom" in match[1]:
-        pairs["global_oom"] = "yes"
     fields = tuple(field("kill", name, value) for name, value in pairs.items())
     return Item("OOM report: why and whom", fields, tuple(kill_remarks(pairs))), at + 1
 
@@ -242,74 +160,63 @@ def read_kill(lines: list[str], at: int) -> tuple[Item, int] | None:
 def read_killed(lines: list[str], at: int) -> tuple[Item, int] | None:
     """`Killed process …`, and the reaper's line."""
     line = lines[at].strip()
-    fields: tuple[Field, ...]
-    if match := _LIMIT_OF.fullmatch(line):
-        fields = (field("kill", "task_memcg", match[1]), field("kill", "oom_memcg", match[2]))
+    if match := kinds.limit_of(line):
+        fields = (field("kill", "task_memcg", match[0]), field("kill", "oom_memcg", match[1]))
         return Item("OOM report: the cgroup's limit, in kernels before 4.19", fields), at + 1
-    reaped, match = _REAPED.fullmatch(line), _KILLED.fullmatch(line)
-    if reaped:
-        number, name, rest = reaped.groups()
-        title = f"the OOM reaper has taken the memory of process {number} ({name})"
-    elif match:
-        where, number, name, rest = match.groups()
-        # before Linux 5.1 such a line came first and told of a choice: a child might die in its stead
-        done = "was chosen, it or a child of it dies" if rest.startswith("score") else "was killed"
-        title = f"process {number} ({name}) {done}: {where or 'out of memory'}"
-    else:
+    if reaped := kinds.reaped(line):
+        title = f"the OOM reaper has taken the memory of process {reaped.pid} ({reaped.comm})"
+        return _killed_item(title, reaped.pid, reaped.comm, reaped.pairs, ()), at + 1
+    killing = kinds.killing(line)
+    if killing is None:
         return None
-    pairs = {a or c: b or d for a, b, c, d in _VALUE.findall(rest)}
+    # before Linux 5.1 such a line came first and told of a choice: a child might die in its stead
+    done = "was killed" if killing.done else "was chosen, it or a child of it dies"
+    title = f"process {killing.pid} ({killing.comm}) {done}: {killing.reason or 'out of memory'}"
+    remarks = killed_remarks(line, _sizes(killing.pairs), killing.pairs)
+    return _killed_item(title, killing.pid, killing.comm, killing.pairs, tuple(remarks)), at + 1
+
+
+def _sizes(pairs: Mapping[str, str]) -> dict[str, int]:
+    return {name: (whole(value) or 0) * KIB for name, value in pairs.items() if value[-2:] == "kB"}
+
+
+def _killed_item(
+    title: str, pid: int, comm: str, pairs: Mapping[str, str], remarks: tuple[Remark, ...]
+) -> Item:
     fields = tuple(
         field("kill", name, value.replace("kB", " kB"))
-        for name, value in [("pid", number), ("task", name), *pairs.items()]
+        for name, value in [("pid", str(pid)), ("task", comm), *pairs.items()]
     )
-    sizes = {
-        name: (whole(value) or 0) * KIB for name, value in pairs.items() if value.endswith("kB")
-    }
-    remarks = [] if reaped else list(killed_remarks(line, sizes, pairs))
-    return Item(
-        title,
-        fields,
-        tuple(remarks),
-        sum(sizes.get(part, 0) for part in ("anon-rss", "file-rss", "shmem-rss")) or None,
-    ), at + 1
-
-
-_LIMIT = re.compile(
-    r"(memory|memory\+swap|kmem|swap): usage (\d{1,18})kB, limit (\d{1,18})kB, failcnt (\d{1,18})"
-)
-_STATS = re.compile(r"Memory cgroup stats for (\S+?):(.*)")
-_OLD_STAT = re.compile(r"(\w+):(\d{1,15})KB")
+    sizes = _sizes(pairs)
+    resident = sum(sizes.get(part, 0) for part in ("anon-rss", "file-rss", "shmem-rss"))
+    return Item(title, fields, remarks, resident or None)
 
 
 def read_limit(lines: list[str], at: int) -> tuple[Item, int] | None:
     """`memory: usage …, limit …, failcnt …`."""
-    match = _LIMIT.fullmatch(lines[at].strip())
-    if match is None:
+    found = kinds.limit(lines[at].strip())
+    if found is None:
         return None
-    what, usage, limit, failures = match.groups()
     fields = (
-        field("limit", what, ""),
-        field("limit", "usage", f"{usage} kB"),
-        field("limit", "limit", f"{limit} kB"),
-        field("limit", "failcnt", failures),
+        field("limit", found.what, ""),
+        field("limit", "usage", f"{found.usage_kb} kB"),
+        field("limit", "limit", f"{found.limit_kb} kB"),
+        field("limit", "failcnt", str(found.failcnt)),
     )
-    return Item(
-        f"a cgroup's {what} beside its limit",
-        fields,
-        tuple(limit_remarks(what, int(usage), int(limit), int(failures))),
-    ), at + 1
+    remarks = limit_remarks(found.what, found.usage_kb, found.limit_kb, found.failcnt)
+    return Item(f"a cgroup's {found.what} beside its limit", fields, tuple(remarks)), at + 1
 
 
 def read_stats(lines: list[str], at: int) -> tuple[Item, int] | None:
     """`Memory cgroup stats for …`: a heading, and in old kernels the values too."""
-    match = _STATS.fullmatch(lines[at].strip())
-    if match is None:
+    found = kinds.stats(lines[at].strip())
+    if found is None:
         return None
+    path, values = found
     fields = tuple(
-        field("memory.stat", name, f"{value} kB", unit="kB")
-        for name, value in _OLD_STAT.findall(match[2])
+        field("memory.stat", name, f"{value} kB", unit="kB") for name, value in values.items()
     )
-    return Item(f"memory.stat of the cgroup {match[1]}", fields), at + 1
+    return Item(f"memory.stat of the cgroup {path}", fields), at + 1
 
 
 READERS = (

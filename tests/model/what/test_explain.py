@@ -91,7 +91,7 @@ def test_an_oom_report_says_whose_memory_was_short():
         )
 
     assert "the whole machine was out of memory" in says("linux-6.1-")
-    assert "at its limit, 65,536 kB = 64 MiB" in says("linux-6.18")
+    assert "at its limit, 65,536 kB = 64 MiB" in says("linux-6.18-memcg-v1.")
     assert "swap is 100 % full" in says("linux-2.6")
     assert "whole machine" not in says("linux-5.15")
 
