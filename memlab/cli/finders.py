@@ -2,7 +2,8 @@
 
 Runs valgrind, LeakSanitizer, heaptrack, memray, tracemalloc and strace, and memlab diagnose, each on each leaker, two
 at a time, with a handful of events. A finder that is not installed is named with what would bring it. Answers are kept
-in the user's cache, so that a run that was cut short goes on. All of it takes about half an hour.
+in the user's cache, so that a run that was cut short goes on. All of it takes about half an hour. With --attached it is
+`memlab trace` that is asked (docs/trace-table.md), which takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="these finders (names as in the table)",
     )
     parser.add_argument(
+        "--attached",
+        action="store_true",
+        help="instead, attach the engines of memlab trace to leakers that run: what they name, and what they cost",
+    )
+    parser.add_argument(
         "--write", metavar="FILE", help="write the table and the excerpts as Markdown"
     )
     kept = parser.add_mutually_exclusive_group()
@@ -35,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, print each answer as it comes, write the page."""
-    from memlab.errors import Denied
+    if args.attached:
+        return _attached(args)
     from memlab.lab.finders.table import FINDERS, Kept, ask, cell, finder, page, rows
 
     finders = [finder(name) for name in args.finder] or list(FINDERS)
@@ -56,9 +63,30 @@ def run(args: argparse.Namespace) -> int:
             said = ", ".join(f"{one.name} {cell(row.get(one.name))}" for one in finders)
             print(f"{name} ({lang}): {said}")
         return 0
-    try:
-        Path(args.write).write_text(page(answers, finders), encoding="utf-8")
-    except OSError as error:
-        raise Denied(f"cannot write {args.write}: {os.strerror(error.errno or 0)}") from None
+    _write(args.write, page(answers, finders))
     print(f"{args.write}: {len(answers)} leakers, {len(finders)} finders")
     return 0
+
+
+def _attached(args: argparse.Namespace) -> int:
+    from memlab.lab.attached import measure, page, rows
+
+    outcomes = measure(
+        rows(args.only),
+        lambda row, engine, outcome: print(
+            f"{row[0]} ({row[1]})  {engine}: {outcome.cell()}", flush=True
+        ),
+    )
+    if args.write is not None:
+        _write(args.write, page(outcomes))
+        print(f"{args.write}: {len(outcomes)} leakers")
+    return 0
+
+
+def _write(path: str, text: str) -> None:
+    from memlab.errors import Denied
+
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Denied(f"cannot write {path}: {os.strerror(error.errno or 0)}") from None
