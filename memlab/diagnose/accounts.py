@@ -14,6 +14,7 @@ from memlab.diagnose.children import children_account
 from memlab.diagnose.descriptors import descriptor_accounts
 from memlab.diagnose.given import given_accounts
 from memlab.diagnose.mapped_files import file_account
+from memlab.diagnose.narrowed import narrowed
 from memlab.diagnose.outside import outside_accounts
 from memlab.diagnose.stacks import (
     SMALLEST,
@@ -217,7 +218,7 @@ def _accounts_without_mappings(recording: Recording) -> list[Account]:
     if len(virtual) < 2:  # a log of pidstat or top
         virtual, resident = recording.series("stat.vsize"), recording.series("stat.rss")
     if _is_mostly_untouched(virtual, resident):
-        found.append(_untouched_account(recording, virtual, resident))
+        found.append(narrowed(recording, _untouched_account(recording, virtual, resident)))
     return found
 
 
@@ -225,12 +226,16 @@ def _untouched_account(recording: Recording, virtual: Series, resident: Series) 
     """Address space of which most is never touched: stacks by their size, or reservations."""
     candidates = stack_candidates(recording, virtual)
     stacks = candidates == (Pattern.THREAD_STACK,)
+    where = "address space" + (" (thread stacks, by the size of its steps)" if stacks else "")
+    if candidates == (Pattern.ADDRESS_SPACE,) and len(resident) < 2:  # of maps, and pmap without -x
+        candidates = (Pattern.ADDRESS_SPACE, Pattern.HEAP, Pattern.ARENA, Pattern.ANONYMOUS)
+        where = "address space (touched or not: that is in smaps)"
     return Account(
         candidates,
         Basis.VIRTUAL,
         MMAP_THRESHOLD,
         virtual,
-        "address space" + (" (thread stacks, by the size of its steps)" if stacks else ""),
+        where,
         virtual.source if virtual.source != virtual.name else "statm size",
         resident,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,19 +19,39 @@ FEWEST = 6
 
 def alike(one: Series, other: Series, grain: float, *, scaled: bool = False) -> bool:
     """Whether `one` grew, and `other` as much at the same times; `scaled`: in proportion, by whatever factor."""
-    if len(one) < FEWEST or len(other) < FEWEST or one.growth < 3 * grain or other.growth <= 0:
+    if one.growth < 3 * grain or (both := _together(one, other)) is None:
         return False
-    inside = (one.times >= other.times[0]) & (one.times <= other.times[-1])
-    times = one.times[inside]
-    if len(times) < FEWEST:
-        return False
-    first, second = one.values[inside], np.interp(times, other.times, other.values)
-    a, b = _from_start(first), _from_start(second)
-    if a[-1] <= 0 or b[-1] <= 0:
-        return False
+    a, b = both
     if scaled:
         return bool(np.abs(a / a[-1] - b / b[-1]).max() <= CLOSE)
     return bool(np.abs(a - b).max() <= CLOSE * a[-1] + grain)
+
+
+def apart(one: Series, other: Series) -> tuple[float, float]:
+    """How far two growths are from each other, as shares of the first: (median, mean), 0 for one and the same.
+
+    An event between the two readings of one instant puts some of them apart by that event, so it is the median that
+    says whether they are the same; of two that are, the mean says which is nearer. Endless where there
+    is nothing to compare.
+    """
+    both = _together(one, other)
+    if both is None:
+        return math.inf, math.inf
+    between = both[0] - both[1]
+    off = np.abs(between - np.median(between)) / both[0][-1]
+    return float(np.median(off)), float(np.mean(off))
+
+
+def _together(one: Series, other: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """What each has gained at the readings of the first; None where they are too few, or one gained nothing."""
+    if min(len(one), len(other)) < FEWEST:
+        return None
+    inside = (one.times >= other.times[0]) & (one.times <= other.times[-1])
+    times = one.times[inside]
+    if len(times) < FEWEST:
+        return None
+    a, b = _from_start(one.values[inside]), _from_start(np.interp(times, other.times, other.values))
+    return (a, b) if a[-1] > 0 and b[-1] > 0 else None
 
 
 def _from_start(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,15 +9,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from memlab.model.diagnosis import Diagnosis, Finding, Verdict, Why
-from memlab.units import format_amount_rate
+from memlab.units import format_amount, format_amount_rate
+
+TURNED = "name the control as TARGET, and this one as --control"
 
 
-def beside(found: Diagnosis, control: Diagnosis) -> Diagnosis:
+def beside(found: Diagnosis, control: Diagnosis, turned: str = TURNED) -> Diagnosis:
     """The first diagnosis without those findings that the control has as well, and as fast.
 
     A finding that stays says what the control did. Of a control that is undecided nothing is taken away,
-    and that is noted.
+    and that is noted; so is a control that leaks by itself, for it may be the one that is meant. `turned` says how to
+    turn the two round.
     """
+    compared = _beside(found, control)
+    if control.verdict is not Verdict.LEAK or compared.verdict is Verdict.LEAK:
+        return compared
+    comm = control.target.get("comm", "?")
+    note = (
+        f"the control ({comm}) leaks by itself: {control.why}; if that is the one that is suspected, the two are"
+        f" reversed: {turned}"
+    )
+    if found.verdict is Verdict.LEAK:
+        note += "; if both have what is suspected, it is no control, and each leaks: judge each by itself"
+    return replace(compared, notes=(*compared.notes, note))
+
+
+def _beside(found: Diagnosis, control: Diagnosis) -> Diagnosis:
     comm = control.target.get("comm", "?")
     if control.verdict is Verdict.UNDECIDED:
         note = f"the control ({comm}) is undecided and takes nothing away: {control.why}"
@@ -47,14 +64,18 @@ def _same(finding: Finding, control: Diagnosis) -> Finding | None:
 
 
 def _is_faster(finding: Finding, other: Finding | None) -> bool:
-    return (
-        other is None or finding.bytes_per_second_interval[0] > other.bytes_per_second_interval[1]
-    )
+    """Whether its slowest rate is above the control's fastest; without times how much it grew by decides."""
+    if other is None:
+        return True
+    own, its = finding.bytes_per_second_interval, other.bytes_per_second_interval
+    return finding.bytes > other.bytes if own is None or its is None else own[0] > its[1]
 
 
 def _told(finding: Finding, other: Finding | None) -> Finding:
     if other is None:
         sentence = "the control does not grow here"
+    elif finding.bytes_per_second is None or other.bytes_per_second is None:
+        sentence = f"the control grows here by {format_amount(other.bytes, finding.unit)}, at a rate that is not known"
     else:
         difference = finding.bytes_per_second - other.bytes_per_second
         sentence = (

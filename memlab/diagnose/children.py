@@ -47,7 +47,12 @@ def are_zombies(recording: Recording) -> bool:
 
 def children_evidence(recording: Recording) -> Iterator[str]:
     """Dead or alive."""
-    if are_zombies(recording):
+    yield from dead_or_alive(are_zombies(recording))
+
+
+def dead_or_alive(zombies: bool) -> Iterator[str]:
+    """What that means for memory, and for what runs out."""
+    if zombies:
         yield "they have ended and are zombies: nobody asked how (wait, waitpid)"
         yield "a zombie has no memory of its own: what runs out are pids (kernel.pid_max, RLIMIT_NPROC)"
     else:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
 from memlab.diagnose.account import Account
+from memlab.diagnose.advice import trace
 from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
@@ -55,7 +56,7 @@ def descriptor_accounts(recording: Recording) -> list[Account]:
             (Pattern.FD,),
             Basis.COUNT,
             PAIR,
-            recording.collect("fd", _open, unit="count", source="fd/"),
+            recording.collect("fd", opened, unit="count", source="fd/"),
             "open descriptors",
             "fd/",
             unit="descriptors",
@@ -63,7 +64,8 @@ def descriptor_accounts(recording: Recording) -> list[Account]:
     ]
 
 
-def _open(sample: Sample) -> float | None:
+def opened(sample: Sample) -> float | None:
+    """How many descriptors are open."""
     return None if sample.fd_count is None else float(sample.fd_count)
 
 
@@ -175,7 +177,7 @@ def descriptors_next(recording: Recording) -> str:
     """Where they lead, and who opens them; {pid} is left to be filled in."""
     kinds = kinds_gained(recording).most_common(1)
     calls = _CALLS.get(kinds[0][0], "%desc") if kinds else "%desc"
-    return "ls -l /proc/{pid}/fd; strace -f -k -e trace=" + calls + " -p {pid}"
+    return "ls -l /proc/{pid}/fd; " + trace(calls)
 
 
 def descriptor_evidence(recording: Recording) -> Iterator[str]:

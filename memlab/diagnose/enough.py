@@ -3,7 +3,7 @@
 Each time that the judge is asked, noise has another chance to look like growth. So the error that
 is allowed in sum (1 - confidence) is shared out among all the times that it will be asked (Bonferroni),
 and each time a leak must stand on so many floors that noise does that more seldom (`floors.chance`). The
-times lie a quarter apart, so that a watch of a minute asks a dozen times.
+times lie a tenth apart, so that a watch of a minute asks 27 times: as many floors as half of that would ask.
 
 Only a leak ends a watch early. That nothing leaks is the better known the longer nothing was seen.
 """
@@ -21,7 +21,7 @@ from memlab.model.recording import Recording
 CONFIDENCE = 0.99
 # a fifth of a watch must hold a look at the mappings, of which there is one a second at least
 FIRST_SECONDS = float(LEVELS)
-_FACTOR = 1.25
+_FACTOR = 1.1
 
 
 def moments(seconds: float) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memlab.diagnose.account import Account
+from memlab.diagnose.advice import for_python, python_evidence, trace
 from memlab.diagnose.children import are_zombies, children_evidence
 from memlab.diagnose.descriptors import (
     descriptor_evidence,
@@ -16,7 +17,9 @@ from memlab.diagnose.descriptors import (
 )
 from memlab.diagnose.floors import in_words
 from memlab.diagnose.forecast import forecast
+from memlab.diagnose.lasting import in_window
 from memlab.diagnose.mapped_files import file_evidence, most_mapped
+from memlab.diagnose.narrowed import copied
 from memlab.diagnose.outside import SOURCES, outside_evidence, outside_next
 from memlab.diagnose.stacks import stack_evidence
 from memlab.diagnose.trend import Trend
@@ -26,25 +29,24 @@ from memlab.model.memory import Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.units import KIB, format_amount, format_bytes, format_seconds
 
-_STRACE = "strace -f -k -e trace={calls} -p {pid}"
-_NEXT = {
+# what to type about a process, {pid} left to be filled in
+NEXT = {
     Pattern.HEAP: "heaptrack -p {pid}",
     Pattern.ARENA: "heaptrack -p {pid}",
-    Pattern.ANONYMOUS: _STRACE.replace("{calls}", "mmap,munmap,mremap"),
+    Pattern.ANONYMOUS: trace("mmap,munmap,mremap"),
     Pattern.MAIN_STACK: "gdb -p {pid} -batch -ex bt",
-    Pattern.THREAD_STACK: _STRACE.replace("{calls}", "clone,clone3,mmap,munmap"),
-    Pattern.SHARED_ANONYMOUS: _STRACE.replace("{calls}", "mmap,munmap"),
+    Pattern.THREAD_STACK: trace("clone,clone3,mmap,munmap"),
+    Pattern.SHARED_ANONYMOUS: trace("mmap,munmap"),
     Pattern.SHM: "ipcs -m -p; ls -l /dev/shm",
-    Pattern.MEMFD: _STRACE.replace("{calls}", "memfd_create,mmap,munmap,close"),
-    Pattern.TMPFS: "ls -l /proc/{pid}/fd; "
-    + _STRACE.replace("{calls}", "openat,write,close,unlink"),
-    Pattern.PRIVATE_FILE: _STRACE.replace("{calls}", "openat,mmap,munmap,close"),
-    Pattern.SHARED_FILE: _STRACE.replace("{calls}", "openat,mmap,munmap,close"),
+    Pattern.MEMFD: trace("memfd_create,mmap,munmap,close"),
+    Pattern.TMPFS: "ls -l /proc/{pid}/fd; " + trace("openat,write,close,unlink"),
+    Pattern.PRIVATE_FILE: trace("openat,mmap,munmap,close"),
+    Pattern.SHARED_FILE: trace("openat,mmap,munmap,close"),
     # the first touch of a page, not the mapping of it, makes a table
     Pattern.PAGE_TABLE: "perf record -e page-faults -g -p {pid} -- sleep 10; perf report",
     Pattern.PROCESS: "ps --ppid {pid} -o pid,stat,etime,args; "
-    + _STRACE.replace("{calls}", "?fork,?vfork,clone,?clone3,wait4,waitid"),
-    Pattern.ADDRESS_SPACE: _STRACE.replace("{calls}", "mmap,munmap"),
+    + trace("?fork,?vfork,clone,?clone3,wait4,waitid"),
+    Pattern.ADDRESS_SPACE: trace("mmap,munmap"),
 }
 _KINDS = {
     Pattern.HEAP: (RegionKind.HEAP,),
@@ -76,10 +78,12 @@ def describe(recording: Recording, account: Account, found: Trend) -> Words:
         if _is_held(account) or account.source in SOURCES
         else _grown_mappings(recording, account.pattern)
     )
-    evidence = [*_how_it_grew(account, found)]
+    evidence = [*_how_it_grew(recording, account, found)]
     evidence += _of_its_kind(recording, account, found)
     evidence += [f"mapping: {change.line}" for change in changes[:3]]
     evidence += _types(recording, account)
+    if for_python(recording, account.pattern):
+        evidence.append(python_evidence(recording))
     return Words(
         _where(recording, account, changes),
         tuple(evidence),
@@ -111,16 +115,25 @@ def _is_held(account: Account) -> bool:
     return account.source.startswith("st_blocks")
 
 
+def _look_at_it(recording: Recording) -> str:
+    """Which part grew is for a closer look; a pasted text is often of a machine without memlab."""
+    pid = recording.header.pid or "PID"
+    if recording.header.asked.get("pasted"):
+        return f"on its machine: memlab-capture {pid}, or cat /proc/{pid}/smaps twice, some minutes apart"
+    return f"memlab diagnose {pid}"
+
+
 def _next(recording: Recording, account: Account) -> str:
     """What was denied comes first: whoever may not read smaps may attach no tool either."""
-    pid, pattern = recording.header.pid, account.pattern
+    pid, pattern = recording.header.pid or "PID", account.pattern
     denied = any(f"/proc/{pid}/smaps" in sample.denied for sample in recording)
     if account.source in SOURCES:
         command = outside_next(recording, account)
     elif pattern is None:
-        command = f"memlab diagnose {pid}"
+        command = _look_at_it(recording)
     else:
-        known = descriptors_next(recording) if pattern is Pattern.FD else _NEXT[pattern]
+        known = descriptors_next(recording) if pattern is Pattern.FD else NEXT[pattern]
+        known = for_python(recording, pattern) or known
         command = known.format(pid=pid)
     if (
         pattern is None
@@ -130,22 +143,29 @@ def _next(recording: Recording, account: Account) -> str:
     return f"sudo {command}" if denied else command
 
 
-def _how_it_grew(account: Account, found: Trend) -> Iterator[str]:
+def _how_it_grew(recording: Recording, account: Account, found: Trend) -> Iterator[str]:
     first, last = (format_amount(account.series.values[n], account.unit) for n in (0, -1))
+    moved = f"{first} to {last}"
+    if last == first:  # of hundreds of GiB the rise is in no digit that is shown
+        moved = f"{first}, and {format_amount(account.series.growth, account.unit)} more"
     rising = found.told or in_words(found.levels)
     yield (
-        f"{account.where}: {first} to {last} in "
-        f"{format_seconds(account.series.seconds)} ({account.source}), {rising}"
+        f"{account.where}: {moved} {_in_series(recording, account)} ({account.source}), {rising}"
     )
     if found.step is not None:
-        yield (
-            f"it grows in equal steps of {found.step.bytes // KIB:,} kB, one every "
-            f"{format_seconds(found.step.period_seconds)}"
-        )
+        equal = f"it grows in equal steps of {found.step.bytes // KIB:,} kB"
+        every = f", one every {format_seconds(found.step.period_seconds)}"
+        yield equal + (every if recording.is_timed else "")
+
+
+def _in_series(recording: Recording, account: Account) -> str:
+    if recording.is_timed:
+        return f"in {format_seconds(account.series.seconds)}"
+    return in_window(recording)
 
 
 def _grown_mappings(recording: Recording, pattern: Pattern | None) -> list[Grown]:
-    seen = [sample.regions for sample in recording if sample.regions is not None]
+    seen = copied(recording)
     if len(seen) < 2 or pattern not in _KINDS:
         return []
     changes = [change for change in grown(seen[0], seen[-1]) if change.kind in _KINDS[pattern]]

@@ -94,8 +94,16 @@ def missed(series: Series, floors: Floors) -> float:
         return 0.0
     at = np.searchsorted(series.times, floors.times)
     at = at[at + 1 < len(series)]
-    climbs = series.values[at + 1] - series.values[at]
+    before, after = np.diff(series.times)[at - 1], np.diff(series.times)[at]
+    climbs = np.diff(series.values)[at] * before / after
     return float(np.median(climbs)) if len(climbs) else 0.0
+
+
+def deepest(series: Series, floors: Floors) -> float:
+    """The largest fall to one of these floors, from the height before it; 0 without any."""
+    at = np.searchsorted(series.times, floors.times)
+    heights = np.maximum.accumulate(series.values)[at]
+    return float(np.max(heights - floors.values, initial=0.0))
 
 
 def chance(levels: int) -> float:
@@ -111,10 +119,10 @@ def levels_for(error: float) -> int:
     return levels
 
 
-def in_words(levels: int) -> str:
-    """How many floors it rests on, and how rarely noise does that."""
+def in_words(levels: int, of: str = "") -> str:
+    """How many floors it rests on (`of` what), and how rarely noise does that."""
     once_in = math.factorial(levels)
     rarely = (
         f"once in {once_in:,} times" if once_in < 10**6 else "less than once in a million times"
     )
-    return f"on {levels} floors that rise all the way: noise does that {rarely}"
+    return f"on {levels} floors{of} that rise all the way: noise does that {rarely}"

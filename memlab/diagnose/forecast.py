@@ -14,7 +14,7 @@ from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
-from memlab.units import format_amount, format_seconds
+from memlab.units import YEAR, format_amount, format_seconds
 
 T = TypeVar("T")
 
@@ -29,6 +29,9 @@ _TASKS = (
 )
 # one or two more may come of anything: a thread, a library
 FEWEST_MAPPINGS = 3
+# a rate that was seen for minutes or days says nothing of years: a program is started anew before,
+# be it for an update of the kernel
+HORIZON = YEAR
 
 
 def forecast(recording: Recording, account: Account, found: Trend) -> Forecast | None:
@@ -43,13 +46,15 @@ def forecast(recording: Recording, account: Account, found: Trend) -> Forecast |
         return None
     limit, room = min(rooms, key=lambda pair: pair[1])
     seconds = max(0.0, room) / found.rate
-    return Forecast(
-        limit,
-        int(room),
-        round(seconds, 1),
-        f"at this rate {limit} is used up in {format_seconds(seconds)}"
-        f" ({format_amount(room, account.unit)} left)",
-    )
+    left = format_amount(room, account.unit)
+    said = f"at this rate {limit} is used up in {format_seconds(seconds)} ({left} left)"
+    if seconds > HORIZON:
+        said = f"at this rate no limit that memlab knows of is reached within a year (first would be {limit})"
+        if _last(recording, lambda s: s.meminfo) is None:
+            said += (
+                "; what memory the machine has left is not known: hand in free, or /proc/meminfo"
+            )
+    return Forecast(limit, int(room), round(seconds, 1), said)
 
 
 def _rooms(recording: Recording, account: Account, found: Trend) -> Iterator[tuple[str, float]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memlab.diagnose.account import MMAP_THRESHOLD, Account
+from memlab.diagnose.account import MMAP_THRESHOLD, TOP_PAD, Account
+from memlab.diagnose.narrowed import narrowed
 from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.units import KIB, MIB, PAGE_BYTES
@@ -17,10 +18,17 @@ from memlab.units import KIB, MIB, PAGE_BYTES
 RSS_GRAIN = MIB
 # vm.max_map_count where nobody changed it (include/linux/mm.h, DEFAULT_MAX_MAP_COUNT)
 DEFAULT_MAX_MAP_COUNT = 65_530
+# fewer mappings than this may come of anything
+FEWEST = 3
 _RESIDENT = (
     Pattern.HEAP, Pattern.ARENA, Pattern.ANONYMOUS, Pattern.MAIN_STACK, Pattern.SHARED_ANONYMOUS, Pattern.SHM,
     Pattern.MEMFD, Pattern.TMPFS, Pattern.PRIVATE_FILE, Pattern.SHARED_FILE,
 )  # fmt: skip
+_TRACED = (
+    ("shared", Pattern.SHARED_ANONYMOUS, "shared anonymous mappings"),
+    ("private_file", Pattern.PRIVATE_FILE, "private mappings of files"),
+    ("shared_file", Pattern.SHARED_FILE, "shared mappings of files"),
+)
 
 
 def given_accounts(recording: Recording) -> Iterator[Account]:
@@ -28,13 +36,18 @@ def given_accounts(recording: Recording) -> Iterator[Account]:
     resident = recording.given.get("stat.rss")
     if resident is not None:
         where = "resident memory (which part of it: that is in smaps)"
-        yield Account(_RESIDENT, Basis.RESIDENT, RSS_GRAIN, resident, where, resident.source)
+        account = Account(_RESIDENT, Basis.RESIDENT, RSS_GRAIN, resident, where, resident.source)
+        yield narrowed(recording, account)
     stacks = recording.given.get("strace.stacks")
     if stacks is not None:
         least = 16 * KIB + PAGE_BYTES  # PTHREAD_STACK_MIN and a guard
         yield Account(
             (Pattern.THREAD_STACK,), Basis.VIRTUAL, least, stacks, "thread stacks", stacks.source
         )
+    heap = recording.given.get("strace.heap")
+    if heap is not None:
+        where = "[heap] (touched or not: that is in smaps)"
+        yield Account((Pattern.HEAP,), Basis.VIRTUAL, TOP_PAD, heap, where, heap.source)
     mapped = recording.given.get("strace.anonymous")
     if mapped is not None:
         yield Account(
@@ -45,6 +58,10 @@ def given_accounts(recording: Recording) -> Iterator[Account]:
             "anonymous mappings that were not unmapped (touched or not: that is in smaps)",
             mapped.source,
         )
+    for name, pattern, where in _TRACED:
+        if (kept := recording.given.get(f"strace.{name}")) is not None:
+            said = f"{where} that were not unmapped (touched or not: that is in smaps)"
+            yield Account((pattern,), Basis.VIRTUAL, MMAP_THRESHOLD, kept, said, kept.source)
 
 
 def assumed_rooms(
@@ -55,6 +72,7 @@ def assumed_rooms(
     A stack and its guard are two mappings. How many there are already is not known either: at most as
     many as fill the address space.
     """
+    yield from _traced_rooms(recording, account)
     size = recording.series("stat.vsize")
     if recording.samples and recording.header.host.get("limits"):
         return
@@ -68,4 +86,23 @@ def assumed_rooms(
             f" such stacks: {there:,.0f} of them)"
         ),
         left * step_bytes,
+    )
+
+
+def _traced_rooms(recording: Recording, account: Account) -> Iterator[tuple[str, float]]:
+    """Of a log of strace: each mapping that was made and is still there counts (mm/mmap.c, map_count)."""
+    mappings = recording.given.get("strace.mappings")
+    own = recording.given.get(f"{account.series.name}.mappings")
+    if (
+        recording.header.host.get("limits")
+        or mappings is None
+        or own is None
+        or own.growth < FEWEST
+    ):
+        return
+    there = float(mappings.values[-1])
+    yield (
+        f"vm.max_map_count (if it has its default of {DEFAULT_MAX_MAP_COUNT:,}; {there:,.0f} mappings were made in the"
+        " log, and those before it are not known)",
+        max(0.0, DEFAULT_MAX_MAP_COUNT - there) * account.series.growth / own.growth,
     )

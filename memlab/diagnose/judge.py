@@ -10,21 +10,24 @@ import numpy as np
 from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts
 from memlab.diagnose.attribution import attribution, unexplained
-from memlab.diagnose.beside import beside
+from memlab.diagnose.beside import TURNED, beside
 from memlab.diagnose.between import across, born, once_more
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import FEWEST_INSTANTS, LEVELS
+from memlab.diagnose.in_step import in_step
+from memlab.diagnose.lasting import in_window, lasted
 from memlab.diagnose.notes import LOOK_AT_LEAST_EVERY, is_job, not_seen, notes
-from memlab.diagnose.overlap import explained
+from memlab.diagnose.overlap import carried, explained
 from memlab.diagnose.stacks import cached
 from memlab.diagnose.standing import standing
+from memlab.diagnose.ticks import at_each_tick
 from memlab.diagnose.trend import FEWEST_STEPS, LEVEL_SHARE, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
 from memlab.model.memory import Basis
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
-from memlab.units import format_amount, format_rate, format_seconds
+from memlab.units import counted, format_amount, format_bytes, format_rate, format_seconds
 
 # Three grains are more than an account moves on its own between two readings (one at each
 # end of the window, and one that was just begun).
@@ -32,6 +35,8 @@ GRAINS = 3
 SHORTEST_SECONDS = LEVELS * LOOK_AT_LEAST_EVERY  # a look at the mappings in each block
 # what is undecided, in words
 _HOW = {
+    Shape.RISING: "too little: it moves by as much without a leak",
+    Shape.UNCLEAR: "too unevenly to tell a leak from settling in",
     Shape.SLOWING: "less and less to tell a leak from settling in",
     Shape.FILLING: "in mappings that were there before: it ends when they are full, or a leak goes beyond them",
 }
@@ -81,16 +86,39 @@ def step(looked: Sample | None, now: Sample) -> Need:
 
 
 def diagnose(
-    recording: Recording, cost: Cost | None = None, *, control: Recording | None = None
+    recording: Recording,
+    cost: Cost | None = None,
+    *,
+    control: Recording | None = None,
+    turned: str = TURNED,
 ) -> Diagnosis:
     """Judge a recording. Total: an empty or short one is `undecided`, with what would decide.
 
     `cost` is what the watching cost, where the caller measured it; else it is what the
     samples say that their reading cost. `control` is another watch of the same program, without what
-    is suspected: what grows there as fast is no finding (`beside`).
+    is suspected: what grows there as fast is no finding (`beside`); `turned` says how to turn the two round.
     """
-    found = _diagnose(recording, cost)
-    return found if control is None else beside(found, _diagnose(control, None))
+    found = _with_the_last(recording, _diagnose(recording, cost), cost)
+    return found if control is None else beside(found, _diagnose(control, None), turned)
+
+
+def _with_the_last(recording: Recording, found: Diagnosis, cost: Cost | None) -> Diagnosis:
+    """Of several recordings: a leak that the last one shows by itself stands, whatever came before it.
+
+    Its own floors say so, and an earlier look can say of that time nothing: a program that set up fast before, or gave
+    much back in between, may leak now.
+    """
+    since = recording.header.asked.get("last_from")
+    if since is None or found.verdict is Verdict.LEAK:
+        return found
+    last = tuple(sample for sample in recording.samples if sample.monotonic >= since)
+    asked = {key: value for key, value in recording.header.asked.items() if key != "last_from"}
+    header = replace(recording.header, asked=asked)
+    alone = _diagnose(replace(recording, header=header, samples=last), cost)
+    if alone.verdict is not Verdict.LEAK:
+        return found
+    note = f"the verdict is of the last recording alone; of all together it would be {found.verdict}: {found.why}"
+    return replace(alone, notes=(*alone.notes, note))
 
 
 def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
@@ -99,13 +127,14 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
     verdict, why, reason, decide = _verdict(recording, judged)
     if verdict is not Verdict.NOT_A_LEAK and (job := is_job(recording)):
         verdict, why, reason, decide = Verdict.NOT_A_LEAK, job, Why.ENDED, None
-    leaking = sorted((j for j in judged if j.leaks), key=lambda j: j.rank, reverse=True)
+    leaking = _in_order([j for j in judged if j.leaks])
     findings = tuple(_finding(recording, j) for j in leaking) if verdict is Verdict.LEAK else ()
     split = attribution(recording, findings)
     left = unexplained(split, findings)
     return Diagnosis(
         target=dict(recording.header.target),
-        observed_seconds=round(recording.seconds, 3),
+        observed_seconds=round(recording.seconds, 3) if recording.is_timed else 0.0,
+        untimed_looks=0 if recording.is_timed else recording.instants,
         verdict=verdict,
         why=why,
         reason=reason,
@@ -123,20 +152,29 @@ def _diagnose(recording: Recording, cost: Cost | None) -> Diagnosis:
 def _judged(recording: Recording) -> list[Judged]:
     """All accounts with their trends, without those whose growth another one explains."""
     start = born(recording)
-    judged = [Judged(one, _read(recording, one, start)) for one in accounts(recording)]
+    read = [(one, _read(recording, one, start)) for one in accounts(recording)]
+    judged = [Judged(one, found) for (one, _), found in zip(read, in_step(read), strict=True)]
     leaking = [j.account for j in judged if j.leaks]
     return [j for j in judged if not (j.leaks and explained(recording, j.account, leaking))]
 
 
+def _in_order(leaking: list[Judged]) -> list[Judged]:
+    """Bytes before things that are counted, each by rate; memory that leaking descriptors carry comes after these."""
+    all_of_them = [j.account for j in leaking]
+    return sorted(
+        leaking, key=lambda j: (not carried(j.account, all_of_them), j.rank), reverse=True
+    )
+
+
 def _read(recording: Recording, account: Account, start: float | None) -> Trend:
     """The trend of its curve, and what that means for memory of this kind."""
-    found = across(account, start) or filling(recording, account, _trend(account))
+    found = across(account, start) or filling(recording, account, _trend(recording, account))
     return cached(recording, account, found)
 
 
-def _trend(account: Account) -> Trend:
+def _trend(recording: Recording, account: Account) -> Trend:
     """Of the series; where that can only fill what is mapped, of the mappings unless they rise too."""
-    found = trend(account.series, account.quantum)
+    found = at_each_tick(recording, account, trend(account.series, account.quantum))
     if account.mapped is None or found.shape in (Shape.FLAT, Shape.CYCLIC, Shape.FALLING):
         return found
     room = trend(account.mapped, account.quantum)
@@ -152,39 +190,46 @@ def _trend(account: Account) -> Trend:
 def _verdict(
     recording: Recording, judged: list[Judged]
 ) -> tuple[Verdict, str, Why | None, str | None]:
-    seconds = recording.seconds
     if recording.instants < FEWEST_INSTANTS and not _stepped(recording, judged):
         return (
             Verdict.UNDECIDED,
-            _too_few(recording),
+            _too_few(recording, judged),
             None,
             _more(recording),
         )
     leaking = [j for j in judged if j.leaks]
     if leaking:
-        first = max(leaking, key=lambda j: j.rank)
+        first = _in_order(leaking)[0]
         return (
             Verdict.LEAK,
-            f"{first.account.where} grew by {first.grown} in "
-            f"{format_seconds(seconds)} and gave nothing back",
+            f"{first.account.where} grew by {first.grown} {in_window(recording)} and gave nothing back",
             None,
             None,
         )
     if not judged and recording.header.asked.get("pasted"):
         said = "nothing of a process was seen: what was handed in is of the whole machine"
-        return Verdict.UNDECIDED, said, None, _more(recording)
+        decide = "on that machine: memlab diagnose --machine says who, memlab owners who holds shared memory"
+        return Verdict.UNDECIDED, said, None, decide
     open_questions = [j for j in judged if _is_open(j)]
     if open_questions:
-        return _undecided(open_questions, seconds)
-    return _no_leak(judged, seconds)
+        return _undecided(recording, open_questions)
+    return _no_leak(recording, judged)
 
 
-def _too_few(recording: Recording) -> str:
+def _too_few(recording: Recording, judged: list[Judged]) -> str:
+    if not recording.instants:
+        return "nothing was seen that tells of growth"
     if recording.header.asked.get("pasted"):
-        return f"what was handed in shows {recording.instants} readings: too few to see growth"
-    return (
-        f"{recording.instants} instants in {format_seconds(recording.seconds)} are too few to judge"
-    )
+        shown = counted(recording.instants, "reading")
+        moved = max((j for j in judged if j.trend.growth > 0), key=lambda j: j.rank, default=None)
+        if moved is None:
+            return f"what was handed in shows {shown}: too few to judge growth by"
+        return (
+            f"{moved.account.where} grew by {moved.grown} from the first to the last of {shown}:"
+            " too few to see whether that goes on"
+        )
+    looks = counted(recording.instants, "instant")
+    return f"{looks} in {format_seconds(recording.seconds)}: too few to judge"
 
 
 def _more(recording: Recording) -> str:
@@ -211,16 +256,17 @@ def _is_open(judged: Judged) -> bool:
 
 
 def _undecided(
-    open_questions: list[Judged], seconds: float
+    recording: Recording, open_questions: list[Judged]
 ) -> tuple[Verdict, str, Why | None, str | None]:
     worst = max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
-    longer = max(SHORTEST_SECONDS, _longer(worst, seconds))
-    how = _HOW.get(worst.trend.shape, "too little or too unevenly to tell a leak from settling in")
+    longer = max(SHORTEST_SECONDS, _longer(worst, recording.seconds))
     return (
         Verdict.UNDECIDED,
-        f"{worst.account.where} grew by {worst.grown} in {format_seconds(seconds)}, {how}",
+        f"{worst.account.where} grew by {worst.grown} {in_window(recording)}, {_HOW[worst.trend.shape]}",
         None,
-        f"watch for {format_seconds(longer)}: --seconds {math.ceil(longer)}",
+        f"watch for {format_seconds(longer)}: --seconds {math.ceil(longer)}"
+        if recording.is_timed
+        else _more(recording),
     )
 
 
@@ -238,12 +284,15 @@ def _longer(worst: Judged, seconds: float) -> float:
     return min(2 * seconds, ended) if still > 0 and ended > seconds else 2 * seconds
 
 
-def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | None, str | None]:
+def _no_leak(
+    recording: Recording, judged: list[Judged]
+) -> tuple[Verdict, str, Why | None, str | None]:
     shapes = {j.trend.shape for j in judged}
     in_memory = [j for j in judged if j.account.unit == "bytes"]
-    seen = [j for j in in_memory if j.account.basis is not Basis.VIRTUAL]
+    # a log of calls shows address space only
+    seen = [j for j in in_memory if j.account.basis is not Basis.VIRTUAL] or in_memory
     limit = max((max(j.least, j.trend.hidden) for j in seen), default=0.0)
-    blind = f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
+    blind = _blind(recording, limit)
     if Shape.STOPPED in shapes:
         stopped = max(
             (j for j in judged if j.trend.shape is Shape.STOPPED),
@@ -252,14 +301,14 @@ def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | 
         return (
             Verdict.NOT_A_LEAK,
             f"warm-up: {stopped.account.where} grew by {stopped.grown} and has been "
-            f"level for {format_seconds(stopped.trend.level_seconds)}; {blind}",
+            f"level for {lasted(recording, stopped.trend.level_seconds)}; {blind}",
             Why.WARM_UP,
             None,
         )
     if Shape.CYCLIC in shapes:
         cyclic = next(j for j in judged if j.trend.shape is Shape.CYCLIC)
         level = cyclic.trend.level_seconds
-        how = f"not higher for {format_seconds(level)}" if level else "the floors do not rise"
+        how = f"not higher for {lasted(recording, level)}" if level else "the floors do not rise"
         return (
             Verdict.NOT_A_LEAK,
             f"cyclic: {cyclic.account.where}: up and down again, and {how}; {blind}",
@@ -274,7 +323,20 @@ def _no_leak(judged: list[Judged], seconds: float) -> tuple[Verdict, str, Why | 
     )
 
 
+def _blind(recording: Recording, limit: float) -> str:
+    """The growth that would not be seen, in bytes."""
+    if not recording.is_timed:
+        return f"growth of less than {format_bytes(limit)} would not show {in_window(recording)}"
+    seconds = recording.seconds
+    return f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
+
+
 def _finding(recording: Recording, judged: Judged) -> Finding:
+    found = _timed_finding(recording, judged)
+    return found if recording.is_timed else found.without_times()
+
+
+def _timed_finding(recording: Recording, judged: Judged) -> Finding:
     account, found = judged.account, judged.trend
     words = describe(recording, account, found)
     resident = None

@@ -98,6 +98,8 @@ def file_evidence(recording: Recording, account: Account) -> Iterator[str]:
     if account.pattern is not Pattern.PRIVATE_FILE:
         yield "the pages are the page cache's: the kernel may write them back and drop them"
         return
+    if all(sample.regions is None for sample in recording):
+        return  # a log of calls says nothing of pages
     own = copied(recording, account.pattern)
     rest = account.series.growth - own
     yield (

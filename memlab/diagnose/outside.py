@@ -7,11 +7,16 @@ the process writes or touches (`alike`), and the memory cgroup where it is alone
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 from memlab.diagnose.account import MMAP_THRESHOLD, Account
-from memlab.diagnose.alike import alike
-from memlab.diagnose.descriptors import kinds_gained
+from memlab.diagnose.advice import trace
+from memlab.diagnose.alike import alike, apart
+from memlab.diagnose.children import children_account
+from memlab.diagnose.descriptors import PAIR, kinds_gained, opened
+from memlab.diagnose.new_files import Group, groups
+from memlab.diagnose.trend import Shape, trend
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model import outside
 from memlab.model.memory import Basis, Pattern
@@ -25,9 +30,11 @@ QUEUES = "sysvipc/msg cbytes of those that it sent to last"
 BPF_MAPS = "fdinfo memlock"
 MOUNT = "statvfs of the mount"
 INODES = "statvfs of the mount, inodes"
+FILES = "stat of the files that are new"
+NAMES = "listing of the mount"
 GROUP_SHMEM = "cgroup memory.stat shmem - status RssShmem"
 GROUP_KERNEL = "cgroup kernel memory - VmPTE - stacks of threads"
-SOURCES = (SEGMENTS, QUEUES, BPF_MAPS, MOUNT, INODES, GROUP_SHMEM, GROUP_KERNEL)
+SOURCES = (SEGMENTS, QUEUES, BPF_MAPS, MOUNT, INODES, FILES, NAMES, GROUP_SHMEM, GROUP_KERNEL)
 # counters of a cgroup are kept in batches of 64 pages on each CPU (mm/memcontrol.c, MEMCG_CHARGE_BATCH)
 BATCH = 64 * PAGE_BYTES
 # what a descriptor itself takes: struct file, inode, dentry, and the largest socket (struct tcp_sock, some
@@ -35,6 +42,10 @@ BATCH = 64 * PAGE_BYTES
 OBJECT_BYTES = PAGE_BYTES
 # an empty file on tmpfs: inode and dentry, and its part of the folder: some kB at most
 INODE_BYTES = PAGE_BYTES
+# what a program writes beside its files: a line of a hundred bytes for each chunk of 64 KiB
+_SAME = 1 / 512
+# where shm_open(3) makes its names (glibc and musl: sysdeps/posix/shm-directory.h)
+SHM_FOLDER = "/dev/shm"
 _HOLDERS = ("pipe", "socket", "bpf-map", "io_uring", "eventpoll")
 
 
@@ -52,9 +63,11 @@ def outside_accounts(recording: Recording) -> list[Account]:
     if any("/fdinfo/" in path for sample in recording for path in sample.texts.files):
         maps = recording.collect("bpf maps", outside.bpf_maps)
         found.append(_account(Pattern.KERNEL, BPF_MAPS, maps, "BPF maps held by descriptors"))
-    found += _mounts(recording)
+    places = _places(recording)
+    new = groups(recording, places)
+    found += [*_new_files(recording, new), *_mounts(recording, places)]
     if is_alone(recording):
-        found += [_group_shmem(recording), *_group_kernel(recording)]
+        found += [_group_shmem(recording, places, new), *_group_kernel(recording)]
     return found
 
 
@@ -105,7 +118,7 @@ def _queues(recording: Recording) -> Series:
     return recording.collect("sysv messages", get)
 
 
-def _group_shmem(recording: Recording) -> Account:
+def _unmapped_shmem(recording: Recording) -> Series:
     """Shared memory of the group that no process of it maps; on a mount or not."""
 
     def get(sample: Sample) -> float | None:
@@ -114,9 +127,17 @@ def _group_shmem(recording: Recording) -> Account:
             return None
         return float(group.stat["shmem"] - (status.rss_shmem or 0))
 
-    series = recording.collect("group shmem", get)
-    mounts = [recording.collect("used", _fill(place, "used_bytes")) for place in _places(recording)]
-    if series.growth > 0 and any(2 * used.growth >= series.growth for used in mounts):
+    return recording.collect("group shmem", get)
+
+
+def _group_shmem(recording: Recording, places: list[str], new: list[Group]) -> Account:
+    """The same as an account. What is on a mount has names, so it is told by them where all are known."""
+    series = _unmapped_shmem(recording)
+    mounts = [recording.collect("used", _fill(place, "used_bytes")) for place in places]
+    named = sum(group.used.growth for group in new if not group.stem)
+    nameless = sum(used.growth for used in mounts) - named
+    similar = any(alike(group.used, series, BATCH) for group in new)
+    if series.growth > 0 and (similar or 2 * nameless >= series.growth):
         # others fill the same mount, so that its growth cannot say whether this is a part of it
         candidates: tuple[Pattern, ...] = (Pattern.TMPFS, Pattern.SHM, Pattern.MEMFD)
         where = "shared memory that nobody maps (on tmpfs, or memory files)"
@@ -127,13 +148,15 @@ def _group_shmem(recording: Recording) -> Account:
 
 def _group_kernel(recording: Recording) -> list[Account]:
     """Kernel memory of the group, without what has an account of its own and what the kernel gives back by itself."""
-    series = recording.collect("group kernel", _kernel_getter(recording))
+    gained = kinds_gained(recording)
+    # which kinds they are is looked up less often than they are counted
+    more = max(0.0, sum(gained.values()), recording.collect("fd", opened, unit="count").growth)
+    held = any(gained[kind] > 0 for kind in _HOLDERS)
+    leaking = held and _opens_more(recording)
+    series = recording.collect("group kernel", _kernel_getter(recording, whole=leaking))
     if len(series) < 2:
         return []
-    gained = kinds_gained(recording)
-    opened = max(0, sum(gained.values()))
-    held = any(gained[kind] > 0 for kind in _HOLDERS)
-    if series.growth <= OBJECT_BYTES * opened:
+    if series.growth <= OBJECT_BYTES * more:
         return []  # descriptors and their own objects
     if not held and not _machine_agrees(recording, series.growth):
         return []
@@ -142,9 +165,21 @@ def _group_kernel(recording: Recording) -> list[Account]:
     return [_account(Pattern.KERNEL, GROUP_KERNEL, series, where, BATCH)]
 
 
-def _kernel_getter(recording: Recording) -> Callable[[Sample], float | None]:
+def _opens_more(recording: Recording) -> bool:
+    """Whether its descriptors become more and more."""
+    return trend(recording.collect("fd", opened, unit="count"), PAIR).shape is Shape.RISING
+
+
+def _has_more_children(recording: Recording) -> bool:
+    """Whether its children become more and more, each with a stack and a task_struct."""
+    children = children_account(recording)
+    return trend(children.series, children.quantum).shape is Shape.RISING
+
+
+def _kernel_getter(recording: Recording, whole: bool = False) -> Callable[[Sample], float | None]:
     """v1 does not say which part is reclaimable: there the machine's SReclaimable stands for it, which takes too much
-    away rather than too little.
+    away rather than too little. `whole` takes nothing away: where something leaks for certain, and the
+    question is only how much lies behind it.
     """
     first = next((s.meminfo.s_reclaimable for s in recording if s.meminfo), None) or 0
 
@@ -152,7 +187,7 @@ def _kernel_getter(recording: Recording) -> Callable[[Sample], float | None]:
         group, status, stat = outside.group_of(sample), sample.status, sample.stat
         if group is None or group.kernel is None or status is None or stat is None:
             return None
-        given_back = group.reclaimable
+        given_back = 0 if whole else group.reclaimable
         if given_back is None:
             now = sample.meminfo.s_reclaimable if sample.meminfo else None
             given_back = max(0, (now or first) - first)
@@ -168,24 +203,50 @@ def _machine_agrees(recording: Recording, growth: float) -> bool:
     return any(2 * recording.series(f"meminfo.{name}").growth >= growth for name in fields)
 
 
-def _mounts(recording: Recording) -> Iterator[Account]:
+def _new_files(recording: Recording, new: list[Group]) -> Iterator[Account]:
+    """Files that appeared in the window and whose growth leads to this process: those that fit best."""
+    leads = list(_leads(recording)) if new else []
+    fits = {n: _fit(group.used, leads) for n, group in enumerate(new)}
+    # of those that fit alike the one whose name says most
+    best = min(fits, key=lambda n: (fits[n], not new[n].stem, new[n].stem.count("*")), default=None)
+    if best is not None and fits[best][0] <= _SAME:
+        own = new[best]
+        # POSIX shared memory has its names in /dev/shm itself, for shm_open(3) takes no folder
+        pattern = Pattern.SHM if own.folder == SHM_FOLDER else Pattern.TMPFS
+        yield _account(pattern, FILES, own.used, own.place, MMAP_THRESHOLD)
+    kernel = _kernel_of_inodes(recording)
+    named = min(
+        (group for group in new if _takes_inodes(group.files, kernel)),
+        key=lambda group: (not group.stem, group.stem.count("*")),
+        default=None,
+    )
+    if named is not None:
+        yield _inodes(named.files, NAMES, named.place)
+
+
+def _fit(used: Series, leads: list[tuple[Series, str]]) -> tuple[float, float]:
+    """How far (`apart`) from all that may lead to this process; endless where nothing does."""
+    return min(
+        (apart(used, other) for other, _ in leads if alike(used, other, BATCH)),
+        default=(math.inf, math.inf),
+    )
+
+
+def _inodes(files: Series, source: str, where: str) -> Account:
+    return Account((Pattern.KERNEL,), Basis.COUNT, 1, files, f"files {where}", source, unit="files")
+
+
+def _mounts(recording: Recording, places: list[str]) -> Iterator[Account]:
     """tmpfs mounts whose growth leads to this process."""
-    for place in _places(recording):
+    kernel = _kernel_of_inodes(recording)
+    for place in places:
         used = recording.collect("used", _fill(place, "used_bytes"))
         files = recording.collect("files", _fill(place, "used_files"), unit="count")
         if used.growth > 0 and whose(recording, used):
             pattern = _named(recording, place, files)
             yield _account(pattern, MOUNT, used, f"tmpfs on {place}", MMAP_THRESHOLD)
-        if files.growth > 0 and _makes_files(recording, files):
-            yield Account(
-                (Pattern.KERNEL,),
-                Basis.COUNT,
-                1,
-                files,
-                f"files on {place} (tmpfs)",
-                INODES,
-                unit="files",
-            )
+        if _takes_inodes(files, kernel):
+            yield _inodes(files, INODES, f"on {place} (tmpfs)")
 
 
 def _places(recording: Recording) -> list[str]:
@@ -209,27 +270,38 @@ def _fill(place: str, what: str) -> Callable[[Sample], float | None]:
 
 
 def whose(recording: Recording, used: Series) -> str:
-    """What leads from the growth of a mount to this process, in words; empty where nothing does."""
+    """What leads from a growth on tmpfs to this process, in words; empty where nothing does."""
+    return next((words for other, words in _leads(recording) if alike(used, other, BATCH)), "")
+
+
+def _leads(recording: Recording) -> Iterator[tuple[Series, str]]:
+    """What a process does when it fills a file, and what that is called.
+
+    Where its memory cgroup is its own, the charge there tells, and nothing else: what it writes may go elsewhere,
+    and what it touches and frees is in its faults as well.
+    """
+    if is_alone(recording):
+        words = (
+            "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"
+        )
+        yield _unmapped_shmem(recording), words
+        return
+    wrote = "its writes (io wchar) grew by as much at the same times"
+    yield recording.collect("written", outside.written), wrote
     page = recording.header.page_bytes
-    if alike(used, recording.collect("written", outside.written), MMAP_THRESHOLD):
-        return "its writes (io wchar) grew by as much at the same times"
-    # what is touched and stays its own is in its RSS: no other memory's faults
     faults = recording.collect(
         "faults",
         lambda sample: float(sample.stat.minflt * page - sample.stat.rss) if sample.stat else None,
     )
-    if alike(used, faults, MMAP_THRESHOLD):
-        return "it touched as many pages that are no more in its RSS (stat minflt - rss) at the same times"
-    if is_alone(recording) and alike(used, _group_shmem(recording).series, BATCH):
-        return (
-            "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"
-        )
-    return ""
+    touched = (
+        "it touched as many pages that are no more in its RSS (stat minflt - rss) at the same times"
+    )
+    yield faults, touched
 
 
 def _named(recording: Recording, place: str, files: Series) -> Pattern:
-    """POSIX shared memory has its names in /dev/shm itself, for shm_open(3) takes no folder: are they new?"""
-    if place != "/dev/shm":
+    """Are as many names new in /dev/shm itself, as POSIX shared memory has them?"""
+    if place != SHM_FOLDER:
         return Pattern.TMPFS
     names = recording.collect("names", _names, unit="count")
     return Pattern.SHM if names.growth > 0 and 2 * names.growth >= files.growth else Pattern.TMPFS
@@ -237,16 +309,22 @@ def _named(recording: Recording, place: str, files: Series) -> Pattern:
 
 def _names(sample: Sample) -> float | None:
     found = [
-        c for c in sample.texts.calls if (c.kind, c.path, c.error) == ("listdir", "/dev/shm", None)
+        c for c in sample.texts.calls if (c.kind, c.path, c.error) == ("listdir", SHM_FOLDER, None)
     ]
     return float(len(found[0].result)) if found else None
 
 
-def _makes_files(recording: Recording, files: Series) -> bool:
-    """Whether the kernel's memory of its own group grew just so, by what inodes take."""
-    if not is_alone(recording):
+def _kernel_of_inodes(recording: Recording) -> Series | None:
+    """The kernel's memory of its own group, where it may be that of files: not where descriptors or children leak."""
+    if not is_alone(recording) or _opens_more(recording) or _has_more_children(recording):
+        return None
+    return recording.collect("group kernel", _kernel_getter(recording, whole=True))
+
+
+def _takes_inodes(files: Series, kernel: Series | None) -> bool:
+    """Whether the kernel's memory grew as files became more, by what inodes take."""
+    if kernel is None or files.growth <= 0:
         return False
-    kernel = recording.collect("group kernel", _kernel_getter(recording))
     takes = kernel.growth / files.growth
     return PAGE_BYTES / 8 <= takes <= INODE_BYTES and alike(files, kernel, 1, scaled=True)
 
@@ -258,9 +336,9 @@ def outside_evidence(recording: Recording, account: Account) -> Iterator[str]:
         yield f"each names pid {pid} as its maker (cpid), and nobody has it attached (nattch 0)"
     elif account.source == QUEUES:
         yield f"pid {pid} sent to them last (lspid): messages lie in the kernel's slabs until somebody receives them"
-    elif account.source == MOUNT:
+    elif account.source in (MOUNT, FILES):
         yield whose(recording, account.series)
-    elif account.source in (GROUP_SHMEM, GROUP_KERNEL, INODES):
+    elif account.source in (GROUP_SHMEM, GROUP_KERNEL, INODES, NAMES):
         yield "its memory cgroup holds this process and its children only, so what is charged there is theirs"
     if account.source == GROUP_SHMEM and account.pattern is not None:
         yield "no tmpfs mount and no System V segment grew like that: memfds in the queue of a socket, or another's"
@@ -276,8 +354,10 @@ def outside_next(recording: Recording, account: Account) -> str:
         QUEUES: "msgget,msgsnd,msgrcv,msgctl",
         BPF_MAPS: "bpf,close",
         MOUNT: "openat,unlink,unlinkat,ftruncate,close",
+        FILES: "openat,unlink,unlinkat,ftruncate,close",
         INODES: "openat,unlink,unlinkat,close",
+        NAMES: "openat,unlink,unlinkat,close",
         GROUP_SHMEM: "memfd_create,sendmsg,recvmsg,close",
         GROUP_KERNEL: "%desc,%network",
     }[account.source]
-    return f"strace -f -k -e trace={calls} -p {recording.header.pid}"
+    return trace(calls).format(pid=recording.header.pid or "PID")

@@ -16,8 +16,12 @@ import numpy as np
 
 from memlab.model.series import Series
 
-# the rate at which a growth that goes on is taken for one that has ended
-STOPPED = 0.05
+# the chance at which a growth that goes on is taken for one that has ended: each time that a leak is doubted
+# for a pause, it is missed
+STOPPED = 0.01
+# crumbs: in all that time not a hundredth of what even growth would have brought, and by itself less than can be seen
+CRUMBS = 0.01
+_SEEN = 3  # grains, as in judge.py
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,25 @@ class Pauses:
 def pauses(series: Series, quantum: float) -> Pauses:
     """The pauses between the readings at which a series was a grain higher than ever before.
 
-    What creeps by less than that has not risen: an account moves so much on its own.
+    What creeps by less than that has not risen: an account moves so much on its own. Nor do crumbs end the
+    last pause.
     """
-    risen, reached = [], float(series.values[0])
+    first, last = float(series.times[0]), float(series.times[-1])
+    risen, reached = [first], [float(series.values[0])]
     for time, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
-        if value - reached >= quantum:
+        if value - reached[-1] >= quantum:
             risen.append(time)
-            reached = value
-    if not risen:
+            reached.append(value)
+    if len(risen) == 1:
         return Pauses(0, 0.0, series.seconds)
-    closed = np.diff([float(series.times[0]), *risen])
+    even, top = (reached[-1] - reached[0]) / series.seconds, reached[-1]
+    while len(risen) > 2:
+        since = top - reached[-2]
+        if since >= _SEEN * quantum or since >= CRUMBS * even * (last - risen[-2]):
+            break
+        risen.pop()
+        reached.pop()
+    closed = np.diff(risen)
     longest = float(closed.max())
     count = int(np.count_nonzero(closed >= longest / 2))
-    return Pauses(count, longest, float(series.times[-1]) - risen[-1])
+    return Pauses(count, longest, last - risen[-1])

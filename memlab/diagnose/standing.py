@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from memlab.diagnose.between_looks import between_looks
+from memlab.diagnose.narrowed import copied
 from memlab.model.classify import Regions
 from memlab.model.memory import RegionKind
 from memlab.model.recording import Recording
@@ -34,13 +36,14 @@ def standing(recording: Recording) -> tuple[str, ...]:
         said += _map_count(recording, looked.regions)
     if recording.header.asked.get("pasted"):
         said += _between_copies(recording)
+        said += between_looks(recording)
     said += _descriptors(recording)
     return (*said, *recording.told)
 
 
 def _between_copies(recording: Recording) -> Iterator[str]:
     """Of copies without a time nobody knows a rate, but what has more in the later one is plain."""
-    looked = [sample.regions for sample in recording if sample.regions is not None]
+    looked = copied(recording)
     if len(looked) < 2:
         return
     before, after = looked[0].footprint_by_kind, looked[-1].footprint_by_kind

@@ -6,7 +6,7 @@ floors, times the number of accounts of its kind that moved, has to stay below o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from memlab.diagnose.account import Account
@@ -21,11 +21,18 @@ GRAINS = 3  # one at each end of the window, and one that was just begun (as for
 
 @dataclass(frozen=True)
 class Part:
-    """One account, what to type next about it, and whether the kernel gives it back when memory is short."""
+    """One account, what to type next about it, and whether the kernel gives it back when memory is short.
+
+    pid: the process whose it is; born: whether that was started in the window, so that all of its growth is from
+    nothing; evidence: what else is known, in sentences, asked of a part that is told.
+    """
 
     account: Account
     next: str
     reclaimable: bool = False
+    pid: int | None = None
+    born: bool = False
+    evidence: Callable[[], Iterable[str]] = tuple
 
 
 @dataclass(frozen=True)
@@ -38,23 +45,26 @@ class Rising:
 
 def rising(parts: Iterable[Part]) -> list[Rising]:
     """Those that rise all the way, beyond their grain and beyond chance; the largest first."""
+    return with_doubtful(parts)[0]
+
+
+def with_doubtful(parts: Iterable[Part]) -> tuple[list[Rising], list[Rising]]:
+    """Those, and others that rise as well, but of so many accounts one does so by chance."""
     judged = [
         Rising(part, trend(part.account.series, part.account.quantum))
         for part in parts
         if len(part.account.series) >= 2
     ]
     # what did not move by its grain cannot have risen by chance
-    moved = [one for one in judged if one.trend.shape is not Shape.FLAT]
-    found = [
+    moved = sum(one.trend.shape is not Shape.FLAT for one in judged)
+    rose = [
         one
-        for one in moved
-        if one.trend.shape is Shape.RISING
-        and one.trend.growth >= GRAINS * one.part.account.quantum
-        and one.trend.chance * len(moved) <= FALSE_ALARM
+        for one in judged
+        if one.trend.shape is Shape.RISING and one.trend.growth >= GRAINS * one.part.account.quantum
     ]
-    return sorted(
-        found, key=lambda one: (one.part.account.unit == "bytes", one.trend.rate), reverse=True
-    )
+    rose.sort(key=lambda one: (one.part.account.unit == "bytes", one.trend.rate), reverse=True)
+    certain = [one for one in rose if one.trend.chance * moved <= FALSE_ALARM]
+    return certain, [one for one in rose if one.trend.chance * moved > FALSE_ALARM]
 
 
 def finding(one: Rising, room: tuple[str, float] | None, evidence: tuple[str, ...] = ()) -> Finding:

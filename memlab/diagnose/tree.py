@@ -14,7 +14,7 @@ from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
-from memlab.units import format_bytes, format_seconds
+from memlab.units import counted, format_bytes, format_seconds
 
 _LATE_SECONDS = 1.0  # as seldom as members are looked for (observe.live)
 
@@ -27,17 +27,18 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
     parts = [_member(recording) for recording in recordings]
     total, count = _sum(parts)
     pid = recordings[0].header.pid
+    leaking = [one for one in members if one.verdict is Verdict.LEAK]
     accounts = [
         Part(
             Account(
-                IN_RSS_ANON,
+                _in_members(leaking),
                 Basis.RESIDENT,
                 MMAP_THRESHOLD,
                 total,
                 "all members together",
                 total.source,
             ),
-            f"memlab diagnose {pid} --tree",
+            f"memlab diagnose {_grew_most(recordings, parts)}",
         ),
         Part(
             Account(
@@ -47,18 +48,17 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
         ),
     ]
     findings = tuple(finding(one, None) for one in rising(accounts))
-    leaking = [one for one in members if one.verdict is Verdict.LEAK]
     seconds = format_seconds(total.seconds)
     verdict = Verdict.NOT_A_LEAK
     reason: Why | None = Why.FLAT
     decide: str | None = None
-    grew = f"{len(members)} processes grew together by {format_bytes(total.growth)} in {seconds}"
+    grew = f"{counted(len(members), 'process', 'es')} grew together by {format_bytes(total.growth)} in {seconds}"
     if len(total) < FEWEST_INSTANTS:
         verdict, reason, decide = Verdict.UNDECIDED, None, "watch longer: --seconds 15"
         why = f"{len(total)} instants in {seconds} are too few to judge"
     elif findings or leaking:
         verdict, reason = Verdict.LEAK, None
-        why = f"{grew}; {len(leaking)} of them leak"
+        why = f"{grew}; {_who_leaks(leaking)}" if leaking else grew
     elif open_ := _open(recordings, members, total):
         verdict, reason = Verdict.UNDECIDED, None
         decide, why = open_[0].decide, f"{grew}; of {len(open_)} it is not clear: {open_[0].why}"
@@ -75,6 +75,25 @@ def diagnose_tree(recordings: Sequence[Recording], members: Sequence[Diagnosis])
         attribution=_attribution(recordings, parts, total),
         cost=_cost(members),
     )
+
+
+def _in_members(leaking: Sequence[Diagnosis]) -> tuple[Pattern, ...]:
+    """What the sum can be: the status files that it is made of do not say, the mappings of its members do."""
+    known = {finding.pattern for one in leaking for finding in one.findings}
+    return tuple(pattern for pattern in IN_RSS_ANON if pattern in known) or IN_RSS_ANON
+
+
+def _grew_most(recordings: Sequence[Recording], parts: Sequence[Series]) -> int:
+    """The pid of the member that gained most memory."""
+    return max(zip(parts, recordings, strict=True), key=lambda one: one[0].growth)[1].header.pid
+
+
+def _who_leaks(leaking: Sequence[Diagnosis]) -> str:
+    first = leaking[0]
+    named = (
+        f"{first.target.get('comm', '?')} (pid {first.target.get('pid', '?')}) leaks: {first.why}"
+    )
+    return named if len(leaking) == 1 else f"{len(leaking)} of them leak, the first of them {named}"
 
 
 def _open(

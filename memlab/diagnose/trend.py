@@ -21,6 +21,7 @@ from memlab.diagnose.floors import (
     blocks_of,
     chance,
     clearest,
+    deepest,
     missed,
     teeth,
 )
@@ -33,6 +34,9 @@ MOST_POINTS = 400  # pairs of points grow with the square; thinned evenly beyond
 FEWEST_STEPS = 3
 # what has been level for a whole block may have stopped: that is the grain in which the window is seen
 LEVEL_SHARE = 1 / LEVELS
+# of a growth that goes on, the part of it that falls into the last three fifths of the window is some three fifths: a
+# tenth is far below that, but no error rate stands behind it
+_LEFT_OVER = 0.1
 
 
 class Shape(Enum):
@@ -106,15 +110,18 @@ def _by_floors(series: Series, quantum: float, rest: Pauses) -> Trend:
     if len(blocks_of(series, LEVELS).times) < LEVELS:
         return Trend(Shape.UNCLEAR, growth)
     known = quantum + missed(series, saw)
-    if floors.levels >= LEVELS and floors.growth >= known:
-        return _rising(series, floors, saw, rest)
     coarse = blocks_of(series, LEVELS)
+    filled = _is_cyclic_in_the_end(coarse, saw, known)
+    if floors.levels >= LEVELS and floors.growth >= known:
+        few = _is_few_teeth(series, saw, floors)
+        if not few and not (filled and _is_level_since(coarse, floors, known)):
+            return _rising(series, floors, saw, rest)
     if growth <= -quantum and np.all(np.diff(coarse.values) <= 0):
         return Trend(Shape.FALLING, growth)
     # no floor rose beyond what is known of it, and it came down often enough to know it
     if len(saw.times) >= FEWEST_TEETH and coarse.growth < known:
         return Trend(Shape.CYCLIC, growth, hidden=known)
-    if _is_cyclic_in_the_end(coarse, saw, known):
+    if filled:
         since = float(series.times[-1] - coarse.times[-FEWEST_TEETH])
         hidden = known * series.seconds / since
         return Trend(Shape.CYCLIC, growth, hidden=hidden, level_seconds=since)
@@ -128,10 +135,22 @@ def _by_floors(series: Series, quantum: float, rest: Pauses) -> Trend:
     return Trend(Shape.UNCLEAR, growth, *rate, None, level, decided_after=rest.decided_after)
 
 
+def _is_few_teeth(series: Series, saw: Floors, floors: Floors) -> bool:
+    """One tooth or two, as deep as all that the floors gained: then these only climb with the tooth they lie in."""
+    return len(saw.times) < FEWEST_TEETH and deepest(series, saw) > floors.growth
+
+
 def _is_cyclic_in_the_end(coarse: Floors, saw: Floors, known: float) -> bool:
     """It filled up, and since then it comes down as often, and as low, as it takes to know it."""
     last, since = coarse.values[-FEWEST_TEETH:], coarse.times[-FEWEST_TEETH]
     return bool(np.ptp(last) < known and np.count_nonzero(saw.times >= since) >= FEWEST_TEETH)
+
+
+def _is_level_since(coarse: Floors, floors: Floors, known: float) -> bool:
+    """Whether what the floors still rose is what teeth that were met later explain, and hardly any of the whole."""
+    early = floors.values[floors.times <= coarse.times[-FEWEST_TEETH]]
+    late = float(floors.values[-1] - (early[-1] if len(early) else floors.values[0]))
+    return late < known and late <= _LEFT_OVER * floors.growth
 
 
 def _rising(series: Series, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
@@ -140,9 +159,11 @@ def _rising(series: Series, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
     below = saw if len(saw.times) >= FEWEST_TEETH else floors
     points = Series(series.name, below.times, below.values) if len(saw.times) else series
     shape = Shape.RISING
-    if rest.surprise <= STOPPED:
-        stopped = rest.open_ >= LEVEL_SHARE * series.seconds
-        shape = Shape.STOPPED if stopped else Shape.UNCLEAR
+    long = rest.open_ >= LEVEL_SHARE * series.seconds
+    if long and min(rest.surprise, _all_early(series, floors, rest)) <= STOPPED:
+        shape = Shape.STOPPED
+    elif rest.surprise <= STOPPED:
+        shape = Shape.UNCLEAR
     elif _slows(blocks_of(series, LEVELS)):
         shape = Shape.SLOWING
     return Trend(
@@ -154,6 +175,16 @@ def _rising(series: Series, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
         levels=floors.levels,
         decided_after=rest.decided_after,
     )
+
+
+def _all_early(series: Series, floors: Floors, rest: Pauses) -> float:
+    """The chance that growth which goes on has all its rises as early in the window as they were.
+
+    Of k rises at any times, independent of each other, all lie in the first share x of the window with a chance of
+    x to the power of k. One pause that was as long before says nothing against that.
+    """
+    share = 1.0 - rest.open_ / series.seconds
+    return float(share ** (floors.levels - 1))
 
 
 def _slows(floors: Floors) -> bool:

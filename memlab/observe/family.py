@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from memlab.errors import Gone, MemlabError
 from memlab.observe.processes import pids
 from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
@@ -25,7 +27,8 @@ class Family:
     ) -> None:
         self._host = host or Host()
         self._budget, self._stall = budget, stall
-        self._strangers: set[int] = set()
+        # who looks is not what is looked at, though it may have been started in a shell of that tree
+        self._strangers = {os.getpid()} - {pid}
         self._new = [Sampler(pid, self._host, budget, stall)]
         self.members: dict[int, Sampler] = {pid: self._new[0]}
 

@@ -32,13 +32,23 @@ def join(recordings: Sequence[Recording], names: Sequence[str] = ()) -> Recordin
         _refuse_another(called[0], recordings[0].header, name, recording.header)
     ordered = sorted(recordings, key=lambda one: one.samples[0].wall)
     samples = _in_one_time(ordered)
-    header = replace(ordered[-1].header, asked={"recordings": len(ordered)})
+    shift = _shift(ordered[0], ordered[-1])
+    last_from = ordered[-1].samples[0].monotonic + shift
+    asked = {"recordings": len(ordered), "last_from": last_from}
+    header = replace(ordered[-1].header, asked=asked)
     losses = tuple(loss for one in ordered for loss in one.losses)
     return Recording(header, samples, losses, sources=_sources(ordered))
 
 
 def _refuse_another(first: str, one: Header, second: str, other: Header) -> None:
     """One clear line where these are not of one process."""
+    hidden = [header.asked.get("redacted", False) for header in (one, other)]
+    if hidden[0] != hidden[1]:
+        redacted, plain = (first, second) if hidden[0] else (second, first)
+        raise Unsupported(
+            f"{redacted} is redacted and {plain} is not, so that their names cannot be compared",
+            f"take both plain, or both from one call of memlab redact: memlab redact PLAIN {plain}",
+        )
     said, says = one.target.get("comm"), other.target.get("comm")
     if None in [header.target.get(key) for header in (one, other) for key in _IDENTITY]:
         raise Unsupported(
@@ -50,7 +60,8 @@ def _refuse_another(first: str, one: Header, second: str, other: Header) -> None
     if said == says:
         raise Unsupported(
             f"{first} and {second} are of two runs of {said}, so that what one has more did not grow",
-            f"judge one against the other: memlab diagnose {second} --control {first}",
+            f"judge each by itself: memlab diagnose {second}; or, if {first} is without what is suspected, against it:"
+            f" memlab diagnose {second} --control {first}",
         )
     raise Unsupported(
         f"{first} is of {said} and {second} of {says}: these are two programs",
@@ -64,20 +75,23 @@ def _in_one_time(ordered: Sequence[Recording]) -> tuple[Sample, ...]:
     memlab reads CLOCK_MONOTONIC, which stands still while the machine sleeps, and memlab-capture the
     time since boot, which does not. Between two kinds of clock the time of day tells.
     """
-    first = ordered[0]
-    start = first.samples[0]
     found: dict[float, Sample] = {}
     for recording in ordered:
-        shift = 0.0
-        if recording.header.host.get("clock") != first.header.host.get("clock"):
-            begins = recording.samples[0]
-            shift = (begins.wall - start.wall) - (begins.monotonic - start.monotonic)
+        shift = _shift(ordered[0], recording)
         for sample in recording.samples:
             found.setdefault(sample.monotonic + shift, sample)
     return tuple(
         replace(sample, index=index, monotonic=time)
         for index, (time, sample) in enumerate(sorted(found.items()))
     )
+
+
+def _shift(first: Recording, other: Recording) -> float:
+    """What is to be added to the other's clock, in seconds, to have that of the first."""
+    if other.header.host.get("clock") == first.header.host.get("clock"):
+        return 0.0
+    start, begins = first.samples[0], other.samples[0]
+    return (begins.wall - start.wall) - (begins.monotonic - start.monotonic)
 
 
 def _sources(ordered: Sequence[Recording]) -> tuple[str, ...]:

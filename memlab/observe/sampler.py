@@ -84,10 +84,10 @@ class Sampler:
 
     def spend(self, budget: float) -> None:
         """Another share of a core from now on."""
-        # the mappings are the dearest by far; descriptors and the machine share the rest
-        self._mappings.share = budget * 0.6
+        # the mappings are the dearest; descriptors, the machine and what no mapping shows share the rest
+        self._mappings.share = budget * 0.4
         self._surroundings.share = budget * 0.2
-        self._outside.spend(budget * 0.2)
+        self._outside.spend(budget * 0.4)
 
     def header(self, asked: dict[str, Any] | None = None) -> Header:
         """The header of a recording made with this sampler."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -272,13 +271,13 @@ class Tee(Host):
     def statvfs(self, path: str) -> Statvfs:
         """As Host."""
         found = self._asked("statvfs", path, self._host.statvfs)
-        self._keep("statvfs", path, asdict(found))
+        self._keep("statvfs", path, vars(found).copy())
         return found
 
     def stat(self, path: str) -> FileStat:
         """As Host."""
         found = self._asked("stat", path, self._host.stat)
-        self._keep("stat", path, asdict(found))
+        self._keep("stat", path, vars(found).copy())
         return found
 
     def _asked(self, kind: str, path: str, ask: Callable[[str], T]) -> T:

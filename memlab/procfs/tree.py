@@ -222,8 +222,11 @@ class Tree:
 
     def stat(self, path: str) -> FileStat:
         """Links followed."""
-        with self._clear_errors(path):
+        try:  # asked for each of a thousand descriptors: a context manager would cost as much as the call
             found = os.stat(self._root + path)
+        except (OSError, ValueError):
+            with self._clear_errors(path):
+                raise
         device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
         allocated = found.st_blocks * 512  # st_blocks are 512 bytes on every file system (stat(2))
         return FileStat(

@@ -32,3 +32,23 @@ def test_an_undecided_control_takes_nothing_away():
     found = diagnose(growing(2), control=type(short)(short.header, short.samples[:4]))
     assert found.verdict is Verdict.LEAK
     assert "takes nothing away" in found.notes[-1]
+
+
+@pytest.mark.parametrize(("suspected", "control"), [(0, 2), (1, 2), (2, 2)])
+def test_a_control_that_leaks_itself_is_said_with_how_to_turn_it_round(suspected, control):
+    found = diagnose(
+        growing(suspected), control=growing(control), turned="memlab diagnose B --control A"
+    )
+    assert found.verdict is Verdict.NOT_A_LEAK
+    assert (
+        "leaks by itself" in found.notes[-1] and "memlab diagnose B --control A" in found.notes[-1]
+    )
+    assert ("judge each by itself" in found.notes[-1]) == (suspected > 0)
+
+
+def test_a_control_that_does_not_leak_needs_no_turning():
+    for found in (
+        diagnose(growing(2), control=growing(0)),
+        diagnose(growing(0), control=growing(0)),
+    ):
+        assert not any("reversed" in note for note in found.notes)

@@ -165,3 +165,28 @@ def test_the_verdict_over_two_and_three_recordings():
     assert any("after each of 2 gaps" in sentence for sentence in leak.evidence)
     flat = diagnose(join([heap(100), shifted(heap(100), HOUR)]))
     assert (flat.verdict, flat.reason) == (Verdict.NOT_A_LEAK, Why.FLAT)
+
+
+def growing_heap(start, rate):
+    """A heap of so many MiB that grows by so much a second."""
+
+    def smaps(t):
+        size = int((start + rate * t) * MIB) // (4 * KIB) * 4 * KIB
+        return mapping(0x55550000000, size, "rw-p", "[heap]", rss=size)
+
+    recording = made(smaps)
+    target = {"pid": 42, "comm": "made", "start_time_ticks": 77, "boot_id": "b"}
+    return replace(recording, header=replace(recording.header, target=target))
+
+
+@pytest.mark.parametrize(
+    "before", [(1, 0), (400, 0), (150, 0)], ids=["set up fast", "was larger", "as large"]
+)
+def test_what_came_before_takes_nothing_from_a_leak_of_the_last_recording(before):
+    later = shifted(growing_heap(150, 0.5), HOUR / 60)
+    alone, together = diagnose(later), diagnose(join([growing_heap(*before), later]))
+    assert alone.verdict is Verdict.LEAK
+    assert together.verdict is Verdict.LEAK
+    assert together.findings[0].bytes_per_second == pytest.approx(
+        alone.findings[0].bytes_per_second, rel=0.3
+    )

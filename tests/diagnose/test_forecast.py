@@ -102,3 +102,9 @@ def test_without_any_other_limit_it_is_the_address_space():
     assert forecast(replace(recording, header=replace(recording.header, host={}))).limit == (
         "the address space of the processor"
     )
+
+
+def test_what_is_years_away_is_not_foretold():
+    found = forecast(growing({"address_space": 1 << 46}))
+    assert found.limit == "its RLIMIT_AS" and found.seconds > 2 * 365 * 86400
+    assert "within a year" in found.sentence and "used up" not in found.sentence

@@ -10,7 +10,7 @@ from memlab.model.diagnosis import Need, Verdict, Why
 from memlab.model.recording import Header, Recording
 from memlab.present.text import diagnosis_text
 from memlab.procfs.host import Call, InstantTexts
-from tests.diagnose.made import KIB, MIB, A, made, mapping
+from tests.diagnose.made import KIB, MIB, A, descriptor, made, mapping
 
 
 def heap(grown):
@@ -253,3 +253,16 @@ def test_a_server_that_ends_after_a_long_life_leaked_until_then():
     found = diagnose(ended(made(lambda t: heap(t * MIB)), age=900))
     assert found.verdict is Verdict.LEAK
     assert "dmesg" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(("each", "first"), [(4 * KIB, "fd"), (64 * KIB, "heap")])
+def test_descriptors_come_before_the_buffers_that_they_carry(each, first):
+    def smaps(t):
+        size = MIB + int(100 * t) * each // (4 * KIB) * 4 * KIB
+        return mapping(A, size, "rw-p", "[heap]", rss=size)
+
+    watched = made(smaps, fds=lambda t: [descriptor(f"/tmp/{n}") for n in range(int(100 * t))])
+    found = diagnose(watched)
+    assert {finding.pattern for finding in found.findings} == {"fd", "heap"}
+    assert found.findings[0].pattern == first
+    assert found.why.startswith(found.findings[0].where.partition(" (")[0].partition(" 7f")[0])

@@ -58,3 +58,21 @@ def test_a_cache_that_is_full_after_two_thirds_of_the_watch_is_a_warm_up():
 def test_growth_that_halves_from_block_to_block_is_slowing():
     values = 64 * MIB * (1 - 0.5 ** (TIMES / 6))
     assert trend(Series("made", TIMES, values), QUANTUM).shape is Shape.SLOWING
+
+
+@pytest.mark.parametrize(
+    ("tail", "shape"),
+    [
+        (lambda t: 0.5 * MIB * (t > 20) / 2, Shape.STOPPED),  # a crumb after 64 MiB in 8 s
+        (lambda t: 0.2 * MIB * np.floor(np.maximum(0, t - 8) / 2), Shape.RISING),  # 2 MiB: a leak of its own
+    ],
+    ids=["crumb", "goes on, slowly"],
+)  # fmt: skip
+def test_a_crumb_does_not_make_what_has_ended_go_on(tail, shape):
+    values = 8 * MIB * np.minimum(TIMES, 8) + tail(TIMES)
+    assert trend(Series("made", TIMES, values), QUANTUM).shape is shape
+
+
+def test_slow_growth_is_never_crumbs():
+    values = np.floor(TIMES / 30 * 6) * QUANTUM
+    assert pauses(Series("made", TIMES, values), QUANTUM).open_ < 6

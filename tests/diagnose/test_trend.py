@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from memlab.diagnose.floors import missed, teeth
 from memlab.diagnose.trend import Shape, equal_steps, trend
 from memlab.model.series import Series
 
-KIB = 1024
+KIB, MIB = 1024, 1 << 20
 QUANTUM = 128 * KIB
 TIMES = np.arange(0, 15, 0.2)
 PLENTY = np.arange(0, 20, 0.2)
@@ -141,3 +142,52 @@ def test_random_order_rises_as_seldom_as_the_error_rate_says():
         for _ in range(draws)
     )
     assert rose <= draws / 120 + 3 * (draws / 120) ** 0.5
+
+
+def test_what_rose_early_and_rests_for_most_of_the_window_has_stopped():
+    """One pause of 8 s amid the rises does not make 42 s of rest one more of its kind."""
+    heights = [(1, 2), (2, 4), (3, 6), (12, 9), (14, 12), (16, 15), (18, 18)]
+    times = np.arange(0.0, 60.5, 1.0)
+    values = np.array([max([0, *(h for t, h in heights if t <= now)]) for now in times]) * float(
+        MIB
+    )
+    found = trend(series(values, times), QUANTUM)
+    assert found.shape is Shape.STOPPED
+    assert found.level_seconds == pytest.approx(42)
+
+
+def test_rises_all_over_the_window_go_on_whatever_their_pauses():
+    times = np.arange(0.0, 60.5, 1.0)
+    values = np.array([sum(now >= t for t in (3, 14, 21, 33, 47)) for now in times]) * float(MIB)
+    assert trend(series(values, times), QUANTUM).shape is Shape.RISING
+
+
+def test_two_teeth_do_not_make_the_floors_of_a_climb():
+    """Blocks that are shorter than a tooth have floors that climb with it."""
+    times = np.arange(0.0, 60.5, 1.5)
+    values = (times % 23.5) * 16 * MIB + 2 * MIB
+    assert trend(series(values, times), QUANTUM).shape is Shape.UNCLEAR
+
+
+def test_two_shallow_dips_do_not_hide_a_growth():
+    times = np.arange(0.0, 60.5, 1.5)
+    values = times * 16.0 * MIB - 20.0 * MIB * ((times == 21) | (times == 42))
+    assert trend(series(values, times), QUANTUM).shape is Shape.RISING
+
+
+def test_a_tooth_may_have_been_lower_by_all_that_it_climbed_since_the_reading_before():
+    times = np.array([0.0, 4.0, 8.0, 9.0, 13.0, 17.0, 18.0, 22.0, 26.0, 27.0, 31.0])
+    values = np.array([4.0, 8.0, 1.0, 2.0, 6.0, 1.0, 2.0, 6.0, 1.0, 2.0, 6.0]) * MIB
+    seen = series(values, times)
+    assert missed(seen, teeth(seen, QUANTUM)) == pytest.approx(4 * MIB)
+
+
+def test_floors_that_were_met_later_in_each_tooth_do_not_rise():
+    """A log is rotated: each time the look comes a little later after the fall, and finds a little more."""
+    times = np.arange(0, 60.1, 0.6)
+    values = MIB * np.where(times < 21.6, 2 + times / 0.9, 26 + 0.9 * ((times - 21.6) % 8.3))
+    found = trend(series(values, times), 4 * KIB)
+    assert found.shape is Shape.CYCLIC
+    # and the same teeth, of which each stands higher by more than is climbed between two looks, are a leak
+    drifting = values + MIB * np.where(times < 21.6, 0, np.floor((times - 21.6) / 8.3))
+    assert trend(series(drifting, times), 4 * KIB).shape is Shape.RISING

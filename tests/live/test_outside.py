@@ -39,12 +39,14 @@ def test_system_v_objects_are_found_by_who_made_or_sent_them():
 
 
 def test_the_machine_names_what_eats_it():
-    with start("heap", "c", rate="4MiB/s") as heap, start("kernel-messages", "c"):
+    with start("heap", "c", rate="4MiB/s") as heap, start("kernel-messages", "c") as messages:
         found = diagnose_machine(watch_machine(9))
     assert found.verdict is Verdict.LEAK, found.why
     where = [finding.where for finding in found.findings]
     assert f"heap (pid {heap.pid}): resident memory" in where
-    assert "System V message queues" in where
+    assert (
+        f"System V message queues that kernel-messages (pid {messages.pid}) sent to last" in where
+    )
     split = found.attribution
     assert split is not None
     assert split.bytes == sum(share.bytes for share in split.shares) + split.residual_bytes

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import signal
 import subprocess
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from memlab.observe.capture import SCRIPT
+from tests.signals import heed_signals
 from tests.waiting import until
 
 SHELLS = ("dash", "busybox", "bash")
@@ -33,12 +33,6 @@ def capture(shell, *words, cwd, script=SCRIPT, **how):
     )
 
 
-def _heed_signals():
-    """Whoever runs the tests in the background ignores these, and a shell cannot trap what it is born ignoring."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @contextmanager
 def capturing(shell, *words, cwd):
     """A capture under way; killed in the end if it is still there."""
@@ -48,7 +42,7 @@ def capturing(shell, *words, cwd):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_signals,
+        preexec_fn=heed_signals,
     )
     try:
         yield running

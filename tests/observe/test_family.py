@@ -1,5 +1,6 @@
 """A process and its descendants, found as they come."""
 
+import os
 import subprocess
 import sys
 
@@ -47,7 +48,7 @@ def test_descendants_are_found_when_they_are_born(parent):
     born = fork(parent, twice=True)
     assert {one.pid for one in family.find()} == born
     assert set(family.members) == {parent.pid, *born}
-    assert family.members[parent.pid]._mappings.share == pytest.approx(0.02 * 0.6)
+    assert family.members[parent.pid]._mappings.share == pytest.approx(0.02 * 0.4)
 
 
 def test_all_are_watched_until_all_have_ended(parent):
@@ -72,3 +73,12 @@ def test_a_judge_ends_the_watch_of_one(parent):
     pids = [sampler.pid for sampler, _ in watched]
     assert pids.count(parent.pid) == 1
     assert pids.count(child) > 3
+
+
+def test_who_looks_is_not_looked_at():
+    """memlab in a shell, asked about that shell's tree, is a part of it, and grows as it begins to look."""
+    code = "import os; from memlab.observe.family import Family; family = Family(os.getppid()); family.find()"
+    code += "; print(os.getpid() in family.members)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert os.getpid() in Family(os.getpid()).members

@@ -73,6 +73,17 @@ def test_another_process_is_refused_in_one_line(other, says):
     assert "\n" not in str(caught.value)
 
 
+def test_of_a_redacted_and_a_plain_one_it_says_which_is_which_and_what_to_do():
+    plain = recording(comm="made")
+    redacted = Redactor().recording(recording(5.0, comm="made"))
+    for order, names in (((plain, redacted), ("p", "r")), ((redacted, plain), ("r", "p"))):
+        with pytest.raises(
+            Unsupported, match=r"^r is redacted and p is not.*memlab redact"
+        ) as said:
+            join(order, names)
+        assert "two programs" not in str(said.value)
+
+
 def test_nothing_to_compare_is_said():
     with pytest.raises(Malformed, match="b: has no instant"):
         join([recording(), replace(recording(), samples=())], ["a", "b"])

@@ -175,7 +175,7 @@ def said(recording):
 @pytest.mark.live
 @pytest.mark.parametrize("name", ["tmpfs", "shm", "memfd"])
 def test_leaks_in_named_memory_are_found_without_the_names(name, tmp_path):
-    with start(name, rate="4MiB/s", cap="64MiB") as experiment:
+    with start(name, rate="4MiB/s", cap="96MiB") as experiment:
         path = tmp_path / "run.tar.gz"
         asked = [
             "record",

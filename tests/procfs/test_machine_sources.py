@@ -29,7 +29,7 @@ HOST = Host()
 PAGE = os.sysconf("SC_PAGE_SIZE")
 # a CPU keeps up to 125 pages of a counter to itself (mm/vmstat.c, MAX_THRESHOLD)
 BATCHES = 125 * PAGE * os.cpu_count()
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="for root")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to read what is root's alone")
 
 
 def text(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memlab.observe.pasted.looks import Look, clocked, words
 from memlab.observe.pasted.taken import Taken, series_of
 from memlab.observe.pasted.text import Days, clock, sized
 from memlab.units import KIB, MIB
@@ -23,19 +24,19 @@ def looks_like(lines: list[str]) -> bool:
 
 
 def read(lines: list[str]) -> Taken:
-    """The machine's memory, as often as it was printed; without clocks the looks are counted as seconds."""
-    words: list[str]
+    """The machine's memory, as often as it was printed; without clocks at times that are not known."""
+    parts: list[str]
     columns: list[str] = []
-    days, seconds, count = Days(), None, 0
-    times: list[float] = []
+    days, seconds = Days(), None
+    clocks: list[float | None] = []
     rows: list[dict[str, float]] = []
     unit = KIB
     for line in lines:
-        words = line.split()
-        if {"total", "used", "free"} <= set(words):
-            columns = words
+        parts = line.split()
+        if {"total", "used", "free"} <= set(parts):
+            columns = parts
         elif line.strip().startswith("Mem:") and columns:
-            cells = dict(zip(columns, words[1:], strict=False))
+            cells = dict(zip(columns, parts[1:], strict=False))
             unit = _unit(cells["total"])
             rows.append(
                 {
@@ -43,21 +44,24 @@ def read(lines: list[str]) -> Taken:
                     for name, cell in cells.items()
                 }
             )
-            times.append(float(count) if seconds is None else seconds)
-            count += 1
+            clocks.append(seconds)
+            seconds = None
         elif (at := clock(line)) is not None:
             seconds = days.seconds(at)
+    times, timed = clocked([Look(at) for at in clocks])
     series = {
         field: series_of(field, times, [row[name] for row in rows], f"free {name}")
         for name, field in _FIELDS.items()
         if all(name in row for row in rows)
     }
     counted = "MiB" if unit == MIB else "KiB or with suffixes"
-    what = f"free, in {counted}: looks at the machine: {len(rows)}"
+    seen = words(len(rows), [*times] if timed else [None] * len(rows))
     return Taken(
-        what,
+        f"free, in {counted}: {seen}",
         series=series,
         cannot=("free is the whole machine's: it names no process and no file",),
+        of_machine=True,
+        timed=timed,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from memlab.observe.pasted import free, oom, pidstat, pmap, proc, slabtop, strace, top
+from memlab.observe.pasted import free, oom, pidstat, pmap, proc, ps, slabtop, strace, top
 from memlab.observe.pasted.taken import Taken
 
 Lines = list[str]
@@ -13,11 +13,17 @@ Lines = list[str]
 
 @dataclass(frozen=True)
 class Kind:
-    """A name for people, what it looks like, and how it is read (with the pid that is wanted)."""
+    """A name for people, what it looks like, and how it is read (with the pid that is wanted).
+
+    repeats: looks that were saved in several files are read as if they stood in one. of_many: a look at
+    many processes, of which only all looks together tell which one grew.
+    """
 
     name: str
     looks_like: Callable[[Lines], bool]
     read: Callable[[Lines, int | None], Taken]
+    repeats: bool = False
+    of_many: bool = False
 
 
 def _any_pid(read: Callable[[Lines], Taken]) -> Callable[[Lines, int | None], Taken]:
@@ -26,18 +32,20 @@ def _any_pid(read: Callable[[Lines], Taken]) -> Callable[[Lines, int | None], Ta
 
 # the more special first: a line of smaps may stand in no other text, "Mem:" stands in top as well
 KINDS = (
-    Kind("smaps", proc.is_smaps, _any_pid(proc.read_smaps)),
-    Kind("maps", proc.is_maps, _any_pid(proc.read_maps)),
-    Kind("status", proc.is_status, _any_pid(proc.read_status)),
-    Kind("meminfo", proc.is_meminfo, _any_pid(proc.read_meminfo)),
+    Kind("smaps_rollup", proc.is_rollup, _any_pid(proc.read_rollup), repeats=True),
+    Kind("smaps", proc.is_smaps, _any_pid(proc.read_smaps), repeats=True),
+    Kind("maps", proc.is_maps, _any_pid(proc.read_maps), repeats=True),
+    Kind("status", proc.is_status, proc.read_status, repeats=True),
+    Kind("meminfo", proc.is_meminfo, _any_pid(proc.read_meminfo), repeats=True),
     Kind("slabinfo", proc.is_slabinfo, _any_pid(proc.read_slabinfo)),
-    Kind("an OOM report", oom.looks_like, _any_pid(oom.read)),
+    Kind("an OOM report", oom.looks_like, oom.read),
     Kind("pidstat -r", pidstat.looks_like, pidstat.read),
     Kind("top -b", top.looks_like, top.read),
-    Kind("strace", strace.looks_like, _any_pid(strace.read)),
-    Kind("pmap", pmap.looks_like, _any_pid(pmap.read)),
+    Kind("strace", strace.looks_like, strace.read),
+    Kind("pmap", pmap.looks_like, pmap.read, repeats=True),
     Kind("slabtop", slabtop.looks_like, _any_pid(slabtop.read)),
-    Kind("free", free.looks_like, _any_pid(free.read)),
+    Kind("ps", ps.looks_like, ps.read, of_many=True),
+    Kind("free", free.looks_like, _any_pid(free.read), repeats=True),
 )
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from memlab.model.oom_words import constraint_words
 from memlab.observe.pasted.taken import Taken
 from memlab.procfs import oom_report
 from memlab.units import format_bytes
-
-_WHOSE = {
-    "CONSTRAINT_NONE": "the whole machine was out of memory",
-    "CONSTRAINT_MEMCG": "its cgroup had reached its limit",
-    "CONSTRAINT_CPUSET": "the nodes of its cpuset were full",
-    "CONSTRAINT_MEMORY_POLICY": "the nodes of its memory policy were full",
-}
 
 
 def looks_like(lines: list[str]) -> bool:
@@ -19,16 +13,18 @@ def looks_like(lines: list[str]) -> bool:
     return any("invoked oom-killer:" in line or "Killed process " in line for line in lines)
 
 
-def read(lines: list[str]) -> Taken:
+def read(lines: list[str], pid: int | None = None) -> Taken:
     """Who was killed, and how large it was."""
-    kills = oom_report.parse("\n".join(lines).encode())
+    reports = oom_report.parse("\n".join(lines).encode())
+    kills = [kill for report in reports for kill in report.killed]
     what = f"kernel log with {len(kills)} OOM kill{'s' if len(kills) != 1 else ''}"
-    last = kills[-1] if kills else None
+    last = next((kill for kill in reversed(kills) if kill.pid == pid), kills[-1] if kills else None)
     return Taken(
         what,
         last.pid if last else None,
         last.comm if last else None,
         told=tuple(map(_told, kills)),
+        pids=frozenset(kill.pid for kill in kills),
         cannot=(
             "a report is one moment: whether the victim leaked, or was only the largest, it does not say",
         ),
@@ -40,6 +36,6 @@ def _told(kill: oom_report.Killed) -> str:
     sizes = ", ".join(
         f"{format_bytes(size)} {name}" for name, size in parts.items() if size is not None
     )
-    why = f": {_WHOSE.get(kill.constraint, kill.constraint)}" if kill.constraint else ""
+    why = f": {constraint_words(kill.constraint)}" if kill.constraint else ""
     asked = f"; {kill.invoked_by} asked for the page" if kill.invoked_by else ""
     return f"{kill.comm} (pid {kill.pid}) was killed{f' with {sizes}' if sizes else ''}{why}{asked}"

@@ -11,10 +11,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
+from memlab.observe.pasted.chosen import choose
 from memlab.observe.pasted.taken import Taken, series_of
-from memlab.observe.pasted.text import ELISION, Days, clock, has_12_hours, sized
-from memlab.units import KIB, format_seconds
+from memlab.observe.pasted.text import ELISION, Days, clock, grain, has_12_hours, sized
+from memlab.units import KIB, counted, format_bytes, format_seconds
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LINE = re.compile(
@@ -34,6 +37,17 @@ class Reading:
     rss: int
 
 
+class _Row(NamedTuple):
+    """A line as it was printed: sizes in bytes, and what --human rounded VSZ and RSS to."""
+
+    time: str
+    pid: int
+    command: str
+    vsz: int
+    rss: int
+    grain: tuple[float, float] = (0.0, 0.0)
+
+
 # what stands before the columns: the time, or in a header of -h its name
 _TIME = re.compile(
     r"^\s*(?:#\s*)?(?P<time>Time|\d{9,11}|\d{1,2}:\d\d:\d\d(?:\s*[AP]M)?)\s+(?P<rest>.*)$",
@@ -47,8 +61,8 @@ def looks_like(lines: list[str]) -> bool:
     return any(True for _ in _rows(lines))
 
 
-def _rows(lines: list[str]) -> Iterator[tuple[str, int, str, int, int]]:
-    """(time, pid, command, VSZ, RSS in bytes) of each line; -u -d -h print more columns, --human suffixes."""
+def _rows(lines: list[str]) -> Iterator[_Row]:
+    """Each line; -u -d -h print more columns, --human suffixes."""
     columns = [""][:0]
     for line in lines:
         timed = _TIME.match(line)
@@ -57,17 +71,18 @@ def _rows(lines: list[str]) -> Iterator[tuple[str, int, str, int, int]]:
             columns = words if set(words) >= _NEEDED else []
         elif found := _LINE.match(line):
             vsz, rss = (int(found[name]) * KIB for name in ("vsz", "rss"))
-            yield found["time"], int(found["pid"]), found["comm"], vsz, rss
+            yield _Row(found["time"], int(found["pid"]), found["comm"], vsz, rss)
         elif timed and columns and len(words) >= len(columns):
             cells = dict(zip(columns, words, strict=False))
             command = " ".join(words[len(columns) - 1 :])
             try:
-                yield (
+                yield _Row(
                     timed["time"],
                     int(cells["PID"]),
                     command,
                     _size(cells["VSZ"]),
                     _size(cells["RSS"]),
+                    (grain(cells["VSZ"]), grain(cells["RSS"])),
                 )
             except ValueError:
                 continue  # a line of something else
@@ -78,19 +93,54 @@ def _size(cell: str) -> int:
     return int(sized(cell) * (KIB if cell.isdigit() else 1))
 
 
+def _grain(lines: list[str], chosen: tuple[int, str]) -> Iterator[str]:
+    """--human rounds: to how much, of VSZ and RSS."""
+    rounded = [
+        row.grain for row in _rows(lines) if (row.pid, row.command) == chosen and any(row.grain)
+    ]
+    if rounded:
+        vsz, rss = (max(grains) for grains in zip(*rounded, strict=True))
+        yield (
+            f"sizes are rounded (--human): VSZ to {format_bytes(vsz)}, RSS to {format_bytes(rss)}; less growth does not"
+            " show, and steps are known no better; without --human they are exact to the kB"
+        )
+
+
+def _settled(readings: list[Reading]) -> int:
+    """How many readings at the beginning are left out: those before a first rise that is unlike all others.
+
+    A log begins anywhere: while a program loads, or with an interval that is shorter than the others. Four equal
+    rises after it are a habit; they count from where they begin.
+    """
+    rises = [(n, b.vsz - a.vsz) for n, (a, b) in enumerate(pairwise(readings), 1) if b.vsz != a.vsz]
+    sizes = [size for _, size in rises]
+    odd = len(sizes) > 4 and len(set(sizes[1:])) == 1 and sizes[0] != sizes[1] > 0
+    return rises[0][0] if odd and sizes[0] % sizes[1] else 0
+
+
 def read(lines: list[str], pid: int | None = None) -> Taken:
     """The process with this pid; else the one whose address space and memory grew most."""
     found = _processes(lines)
-    chosen = max(found, key=lambda key: (key[0] == pid, _growth(found[key])))
+    looks = max(map(len, found.values()))
+    growths = {key: _growth(of) if looks > 1 else of[-1].rss for key, of in found.items()}
+    chosen, why = choose(growths, pid, looks)
     readings = found[chosen]
+    left_out = _settled(readings)
+    readings = readings[left_out:]
     elided = sum(bool(ELISION.match(line)) for line in lines)
     over = format_seconds(readings[-1].seconds - readings[0].seconds)
     hours = "12" if has_12_hours(lines) else "24"
-    what = f"pidstat -r log, {hours}-hour clock: {len(readings)} readings of {chosen[1]} (pid {chosen[0]}) over {over}"
+    what = f"pidstat -r log, {hours}-hour clock: {counted(len(readings), 'reading')}"
+    what += f" of {chosen[1]} (pid {chosen[0]}) over {over}"
     if elided:
         what += f", {elided} gaps marked in it"
-    if len(found) > 1:
-        what += f"; of {len(found)} processes it grew most (--pid names another)"
+    what += why
+    cannot = ["pidstat shows two sums: which mapping grew is in smaps", *_grain(lines, chosen)]
+    if left_out:
+        cannot.append(
+            f"what came before is left out ({counted(left_out, 'reading')}): the first rise is unlike those after it,"
+            " which are all equal"
+        )
     times = [reading.seconds for reading in readings]
     source = "pidstat -r"
     return Taken(
@@ -102,7 +152,8 @@ def read(lines: list[str], pid: int | None = None) -> Taken:
             ),
             "stat.rss": series_of("stat.rss", times, [r.rss for r in readings], f"{source} RSS"),
         },
-        cannot=("pidstat shows two sums: which mapping grew is in smaps",),
+        cannot=tuple(cannot),
+        pids=frozenset(key[0] for key in found),
     )
 
 
@@ -110,7 +161,7 @@ def _processes(lines: list[str]) -> dict[tuple[int, str], list[Reading]]:
     """(pid, comm) -> readings in their order."""
     days: dict[int, Days] = defaultdict(Days)
     found: dict[tuple[int, str], list[Reading]] = defaultdict(list)
-    for time, pid, command, vsz, rss in _rows(lines):
+    for time, pid, command, vsz, rss, _ in _rows(lines):
         since_midnight = clock(time)
         seconds = float(time) if since_midnight is None else days[pid].seconds(since_midnight)
         found[pid, command].append(Reading(seconds, vsz, rss))

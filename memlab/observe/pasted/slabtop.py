@@ -29,4 +29,5 @@ def read(lines: list[str]) -> Taken:
         f"slabtop: one look at {len(sizes)} caches",
         told=(f"the largest caches of the kernel: {told}",),
         cannot=("one look shows no growth, and no process",),
+        of_machine=True,
     )

@@ -17,7 +17,9 @@ class Taken:
     what: what it was taken for, and how much of it there is. pid, comm: of the process it is about, where
     it says so. series: by the name of the field that they show. texts: (seconds or None, path below /proc,
     or below /proc/PID where it begins with "PID/", kernel's text). told: sentences it says by itself; cannot:
-    what it cannot say.
+    what it cannot say. pids: all that it could be read for. program: whose mappings these are, where only they
+    tell. of_machine: it is about no process. timed: the times of the series are seconds; else its looks are
+    counted, and nobody knows when they were.
     """
 
     what: str
@@ -27,6 +29,17 @@ class Taken:
     texts: tuple[tuple[float | None, str, bytes], ...] = ()
     told: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
+    pids: frozenset[int] = frozenset()
+    program: str | None = None
+    of_machine: bool = False
+    timed: bool = True
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether anything in it is at a time that is known."""
+        return (self.timed and any(map(len, self.series.values()))) or any(
+            time is not None for time, _, _ in self.texts
+        )
 
 
 def series_of(

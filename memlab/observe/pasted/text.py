@@ -36,6 +36,16 @@ def sized(text: str) -> float:
     return number(found[1]) * float(1 << 10 * power)
 
 
+def grain(text: str) -> float:
+    """What a size was rounded to, in the unit of `sized`: of 285.2M a tenth of a MiB; 0 without a suffix."""
+    if text.isdigit():
+        return 0.0
+    decimals = (
+        len(re.split("[.,]", text)[1].rstrip("BiKMGTPkmgtpb")) if re.search("[.,]", text) else 0
+    )
+    return sized("1" + text.lstrip("0123456789.,")) / float(10**decimals)
+
+
 def clock(line: str) -> float | None:
     """Seconds since midnight of the first clock in a line, 12-hour clocks too; None without one."""
     found = _CLOCK.search(line)

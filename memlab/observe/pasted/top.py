@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from memlab.observe.pasted.chosen import choose
 from memlab.observe.pasted.taken import Taken, series_of
 from memlab.observe.pasted.text import Days, clock, sized
-from memlab.units import KIB, format_seconds
+from memlab.units import KIB, counted, format_seconds
 
 _NEEDED = {"PID", "VIRT", "RES", "COMMAND"}
 
@@ -33,15 +34,12 @@ def looks_like(lines: list[str]) -> bool:
 def read(lines: list[str], pid: int | None = None) -> Taken:
     """The process with this pid; else the one that grew most, or is largest where there is one table."""
     found, tables = _processes(lines)
-    chosen = max(
-        found,
-        key=lambda key: (key[0] == pid, found[key].growth, found[key].residents[-1]),
-    )
+    growths = {key: of.growth if tables > 1 else of.residents[-1] for key, of in found.items()}
+    chosen, why = choose(growths, pid, tables)
     one = found[chosen]
     over = format_seconds(one.times[-1] - one.times[0])
-    what = f"top -b: {tables} tables over {over}, {chosen[1]} (pid {chosen[0]}) in {len(one.times)} of them"
-    if len(found) > 1:
-        what += f"; of {len(found)} processes it grew most (--pid names another)"
+    what = f"top -b: {counted(tables, 'table')} over {over}, {chosen[1]} (pid {chosen[0]}) in {len(one.times)} of them"
+    what += why
     cannot = ["top shows two sums: which mapping grew is in smaps"]
     if one.rounded:
         cannot.append("large sizes are rounded to a tenth of their unit: smaller growth is hidden")
@@ -51,7 +49,9 @@ def read(lines: list[str], pid: int | None = None) -> Taken:
         "stat.vsize": series_of("stat.vsize", one.times, one.sizes, "top VIRT"),
         "stat.rss": series_of("stat.rss", one.times, one.residents, "top RES"),
     }
-    return Taken(what, *chosen, series, cannot=tuple(cannot))
+    return Taken(
+        what, *chosen, series, cannot=tuple(cannot), pids=frozenset(key[0] for key in found)
+    )
 
 
 def _processes(lines: list[str]) -> tuple[dict[tuple[int, str], _Process], int]:

@@ -95,7 +95,7 @@ def test_what_is_of_different_processes_is_refused(tmp_path):
         open_pasted([PIDSTAT, str(other)])
 
 
-@pytest.mark.parametrize("text", ["", "hello\n", "\x00\x01\x02", "{}\n", "1 2 3\n" * 100])
+@pytest.mark.parametrize("text", ["hello\n", "{}\n", "1 2 3\n" * 100])
 def test_what_nobody_knows_is_refused_with_what_is_known(tmp_path, text):
     path = tmp_path / "a.txt"
     path.write_text(text)
