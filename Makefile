@@ -6,11 +6,15 @@ PY     ?= .venv/bin/python
 PIP     = $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt
 RUN     = .venv/.installed
 TESTS   = .venv/.installed-tests
-STAGES  = lint types unit notebooks browser packaging
+STAGES  = lint types unit notebooks browser packaging scorecard
 
 PYTEST     = $(PY) -m pytest
 WORKERS   ?= -n 2 --dist loadfile
+# a page mostly waits, for leakers and for its kernel: each worker has a JupyterLab of its own
+PAGES     ?= -n 2 --dist worksteal
 NOTEBOOKS ?= notebooks
+# reading all tests takes longer than reading those of one marker: name the files that write it
+files_of   = $$(grep -rl --include='test_*.py' 'mark\.$(1)' tests)
 # outputs differ from run to run, so they are compared only in cells marked NBVAL_CHECK_OUTPUT
 NBVAL      = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --timeout=600
 
@@ -66,7 +70,7 @@ system: $(RUN)
 
 # ---- the checks ------------------------------------------------------------------------------
 
-test: test-setup ## run every check: lint, types, tests, notebooks, browser, packaging
+test: test-setup ## run every check: lint, types, tests, notebooks, browser, packaging, scorecard
 	@passed=0; failed=0; report=; \
 	for stage in $(STAGES); do \
 	    printf '\n==== %s\n' $$stage; began=$$(date +%s); \
@@ -95,10 +99,10 @@ notebooks: $(TESTS) ## run every notebook from top to bottom
 	$(PYTEST) $(WORKERS) $(NBVAL) $(NOTEBOOKS)
 
 browser: $(TESTS) ## JupyterLab in a headless Chromium
-	$(PYTEST) -m 'browser and not soak'
+	$(PYTEST) $(PAGES) -m 'browser and not soak' $(call files_of,browser)
 
 packaging: $(TESTS) ## the wheel, in an empty environment
-	$(PYTEST) -m 'packaging and not soak'
+	$(PYTEST) -m 'packaging and not soak' $(call files_of,packaging)
 
 bench: $(TESTS) ## measure what looking costs, beside peers and the kernel, and write docs/benchmarks.md
 	@$(PIP) --quiet --editable '.[bench]'

@@ -22,6 +22,9 @@ _HOME = {
     "watch_and_diagnose": "memlab.session",
     "start": "memlab.lab.experiment",
     "mimic": "memlab.lab.mimic",
+    "oom_scores": "memlab.observe.oom_scores",
+    "rehearse": "memlab.lab.rehearsal",
+    "guest": "memlab.lab.guest",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -38,6 +38,7 @@ class Malformed(MemlabError):
         self.path = path
         self.line_number = line_number
         self.line = line
+        self.why = why
         shown = line if len(line) <= 80 else line[:77] + "..."
         where = f"{path}:{line_number}" if line_number else path
         super().__init__(f"{where}: {why}" + (f": {shown!r}" if shown else ""))

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from memlab.diagnose import diagnose, step
 from memlab.diagnose.enough import is_enough, moments
-from memlab.model.diagnosis import Cost, Diagnosis, Need
+from memlab.errors import Refused
+from memlab.model.diagnosis import Cost, Diagnosis, Need, Verdict, Why
 from memlab.model.recording import Header, Recording
 from memlab.model.sample import Sample
 from memlab.observe.family import Family
@@ -17,6 +18,7 @@ from memlab.observe.files import RecordingWriter
 from memlab.observe.live import DEFAULT_INTERVAL, Window, watch, watch_family
 from memlab.observe.pace import Pace
 from memlab.observe.sampler import DEFAULT_BUDGET, DEFAULT_STALL, Sampler
+from memlab.trace.choose import Choice, choose
 
 
 class CostMeter:
@@ -139,3 +141,20 @@ def watch_and_diagnose_family(
 
 def _ended_by_ctrl_c(heeded: bool) -> AbstractContextManager[None]:
     return suppress(KeyboardInterrupt) if heeded else nullcontext()
+
+
+def plan_trace(pid: int, seconds: float = 15.0) -> tuple[Choice, Diagnosis]:
+    """Watch a process read-only until it is clear what grows, and choose the engine that names who asks for it.
+
+    Raises Refused where nothing leaks, for then there is nothing to name.
+    """
+    found, _ = watch_and_diagnose(pid, seconds, confidence=0.99)
+    if found.verdict is Verdict.NOT_A_LEAK:
+        raise Refused(
+            f"nothing to trace was seen in {found.observed_seconds:.0f} s: {found.why}",
+            "--engine gdb shows what malloc keeps"
+            if found.reason is Why.RETENTION
+            else "name a --pattern to trace it all the same",
+        )
+    patterns = found.findings[0].candidates if found.findings else ()
+    return choose(pid, patterns), found

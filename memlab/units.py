@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+YEAR = 365 * 86400.0  # seconds
 PAGE_BYTES: int = os.sysconf("SC_PAGE_SIZE")
 
 _SCALE = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": 1 << 40}
@@ -95,6 +96,11 @@ def format_amount(amount: float, unit: str) -> str:
 def format_amount_rate(per_second: float, unit: str) -> str:
     """(2097152.0, 'bytes') -> '2 MiB/s'; (2.5, 'descriptors') -> '2.5 descriptors/s'."""
     return format_rate(per_second) if unit == "bytes" else f"{per_second:,.3g} {unit}/s"
+
+
+def counted(count: int, thing: str, plural: str = "s") -> str:
+    """1 reading, 2,000 readings; `plural` is what many of them have at their end."""
+    return f"{count:,} {thing}{'' if count == 1 else plural}"
 
 
 def format_seconds(seconds: float) -> str:

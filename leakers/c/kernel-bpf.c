@@ -21,12 +21,13 @@ static int make_map(void)
     attributes.key_size = 4;
     attributes.value_size = 4096;
     attributes.max_entries = options.chunk / 4096;
-    return syscall(SYS_bpf, BPF_MAP_CREATE, &attributes, sizeof attributes);
+    int map = syscall(SYS_bpf, BPF_MAP_CREATE, &attributes, sizeof attributes); LEAKS_HERE();
+    return map;
 }
 
 static bool leak(struct unit *unit)
 {
-    unit->fd[0] = make_map(); LEAKS_HERE();
+    unit->fd[0] = make_map();
     return unit->fd[0] >= 0;
 }
 

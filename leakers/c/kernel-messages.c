@@ -18,7 +18,10 @@ static struct { long type; char text[8 * KIB]; } message = {.type = 1};
 
 static bool send_to_newest(void)
 {
-    return count && msgsnd(queues[count - 1], &message, options.chunk, IPC_NOWAIT) == 0;
+    if (count == 0)
+        return false;
+    bool sent = msgsnd(queues[count - 1], &message, options.chunk, IPC_NOWAIT) == 0; LEAKS_HERE();
+    return sent;
 }
 
 static bool leak(struct unit *unit)
@@ -31,7 +34,7 @@ static bool leak(struct unit *unit)
         if (!send_to_newest())
             return false;
     }
-    unit->id = queues[count - 1]; LEAKS_HERE();
+    unit->id = queues[count - 1];
     return true;
 }
 

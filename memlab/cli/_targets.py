@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     Judged = tuple[Diagnosis, Recording]
 
 EPILOG = """TARGET is a pid; a recording made with `memlab record` or `memlab-capture`, or several of one process, which
-are judged together; or what you have of it: texts that pidstat -r, top -b, pmap, free, slabtop, strace -f -o
-or dmesg printed, or copies of its smaps, maps, status, and of meminfo and slabinfo. `-` is stdin."""
+are judged together; or what you have of it: texts that pidstat -r, top -b, ps aux, smem, pmap, free, slabtop,
+strace -f -o or dmesg printed, or copies of its smaps, smaps_rollup, maps, status, and of meminfo and slabinfo;
+of several looks each, in one file or in several, in their order. `-` is stdin."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pid",
         type=_types.pid,
-        help="which process of a pasted log; the one that grew most without it",
+        help="of which process pasted texts are; without it of the one that grew most",
     )
 
 
@@ -66,6 +67,9 @@ def judged(args: argparse.Namespace) -> Judged:
     control = open_recording(args.control) if args.control else None
     if not is_live(args):
         recording = opened(args)
+        turned = f"memlab diagnose {args.control} --control {' '.join(args.target)}"
+        if len(args.target) == 1 and is_recording(args.target[0]):
+            return diagnose(recording, control=control, turned=turned), recording
         return diagnose(recording, control=control), recording
     from memlab.session import watch_and_diagnose
 
@@ -97,6 +101,11 @@ def opened(args: argparse.Namespace) -> Recording:
             f"record it first: memlab record {numbers[0]} -o now.tar.gz --seconds 15",
         )
     recorded = [target for target in args.target if is_recording(target)]
+    for folder in map(Path, recorded):
+        if folder.is_dir() and not (folder / "header.json").exists():
+            raise Refused(
+                f"{folder} is a folder and is no recording", "name the files in it, or a recording"
+            )
     if not recorded:
         return open_pasted(args.target, args.pid)
     if len(recorded) < len(args.target):
@@ -108,9 +117,11 @@ def opened(args: argparse.Namespace) -> Recording:
 def is_recording(target: str) -> bool:
     """A folder, or a file that is packed; a text is neither."""
     path = Path(target)
-    if path.is_dir() or target.endswith((".tar.gz", ".tgz", ".tar")):
+    if target.endswith((".tar.gz", ".tgz", ".tar")):
         return True
     try:
+        if path.is_dir():
+            return True
         with path.open("rb") as file:
             return file.read(2) == b"\x1f\x8b"
     except OSError:

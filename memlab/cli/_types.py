@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeVar
 
+from memlab.model.memory import Pattern
 from memlab.units import Rate, parse_bytes, parse_rate, parse_seconds
 
 T = TypeVar("T")
@@ -60,6 +61,14 @@ def _confidence(text: str) -> float:
     return confidence
 
 
+def _pattern(text: str) -> Pattern:
+    try:
+        return Pattern(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no pattern: there are {', '.join(Pattern)}") from None
+
+
+pattern = _checked(_pattern)
 size = _checked(parse_bytes)
 seconds = _checked(_positive_seconds)
 rate: Callable[[str], Rate] = _checked(parse_rate)

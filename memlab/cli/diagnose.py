@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--machine",
         action="store_true",
-        help="no TARGET: who eats the machine, of processes, tmpfs, System V objects, slabs and the kernel",
+        help="no TARGET: who eats the machine: processes, by their memory and by what they hold in the kernel,"
+        " tmpfs, System V objects, slab caches, callers of vmalloc, or the kernel itself",
     )
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
     parser.add_argument("--fail-on-leak", action="store_true", help="exit with 1 when it is a leak")
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n\n".join(map(diagnosis_text, found)))
     leaks = any(one.verdict is Verdict.LEAK for one in found)
+    if leaks and not args.json and _targets.is_live(args) and not args.tree:
+        print(f"\nmemlab trace {args.target[0]} goes on to the function and line that asks for it")
     return int(args.fail_on_leak and leaks)
 
 

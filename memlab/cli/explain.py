@@ -36,8 +36,7 @@ def run(args: argparse.Namespace) -> int:
     found, recording = _targets.judged(args)
     if args.html:
         write(explain_html(found, recording, elsewhere(found, recording)), args.html)
-        if sys.stderr.isatty():
-            print(f"the page: {args.html}", file=sys.stderr)
+        print(f"the page: {args.html}", file=sys.stderr)
     if args.ticket:
         print(ticket_text(found))
     elif not args.html:

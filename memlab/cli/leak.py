@@ -17,15 +17,18 @@ import sys
 from memlab.cli import _types
 from memlab.errors import Refused
 
-_NO_OPTIONS = ("command", "name", "lang", "stop_all")
+_NO_OPTIONS = ("command", "name", "lang", "stop_all", "yes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a leaker; leakers/README.md says what each means."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="one of `memlab leakers`")
     parser.add_argument(
-        "--stop-all", action="store_true", help="end every leaker of yours that runs, and say which"
+        "--stop-all",
+        action="store_true",
+        help="end every leaker of your user that runs, whoever started it; names them and asks",
     )
+    parser.add_argument("--yes", action="store_true", help="--stop-all without a question")
     parser.add_argument("--lang", choices=("c", "python"), help="C where it is written in both")
     parser.add_argument("--rate", type=_types.rate, help="2MiB/s, 4/s or 1/min")
     parser.add_argument(
@@ -61,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             "give the NAME of one leaker, or --stop-all alone", "memlab leakers lists the names"
         )
     if args.stop_all:
-        return _stop_all()
+        return _stop_all(args.yes)
     from memlab.lab.foreground import run_in_foreground
 
     options = {k: v for k, v in vars(args).items() if k not in _NO_OPTIONS}
@@ -69,9 +72,20 @@ def run(args: argparse.Namespace) -> int:
     return run_in_foreground(args.name, args.lang, options)
 
 
-def _stop_all() -> int:
+def _stop_all(sure: bool) -> int:
+    from memlab.lab.runs import living
     from memlab.lab.stop import stop_all
 
+    there = [run.called for run in living()]
+    if there and not sure:
+        print(*there, sep="\n")
+        many = f"{len(there)} leaker{'' if len(there) == 1 else 's'}"
+        if not sys.stdin.isatty():
+            raise Refused(
+                f"this would end {many} of your user, whoever started them", "--yes ends them"
+            )
+        if input(f"end {many}, whoever started them? [y/N] ").strip().lower() not in ("y", "yes"):
+            return 1
     for sentence in stop_all() or ["no leaker of yours runs"]:
         print(sentence)
     return 0

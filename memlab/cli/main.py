@@ -16,6 +16,7 @@ from traceback import print_exc
 from typing import NoReturn
 
 from memlab import __version__
+from memlab.cli._commands import described
 from memlab.cli._output import Unwritten, forget, prepare
 from memlab.errors import MemlabError
 
@@ -27,6 +28,7 @@ COMMANDS = (
     "sweep",
     "diagnose",
     "explain",
+    "trace",
     "record",
     "redact",
     "mimic",
@@ -41,6 +43,10 @@ COMMANDS = (
     "translate",
     "meminfo",
     "owners",
+    "oom",
+    "printk",
+    "tmpfs",
+    "kernel",
     "doctor",
 )
 
@@ -69,14 +75,7 @@ def parser(only: str | None = None) -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = import_module(f"memlab.cli.{name}")
-        title, _, details = (module.__doc__ or "").partition("\n\n")
-        command = commands.add_parser(
-            name,
-            help=title.strip().rstrip("."),
-            description=title,
-            epilog=details,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = described(commands, name, module)
         if only in (None, name):
             module.add_arguments(command)
     return top

@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
         pass  # the usual way to end a recording
     finally:
         files.close()
-        print(cost_text(meter.cost(files.instants)))
+        if files.instants:  # of a name that is refused nothing was looked at for long
+            print(cost_text(meter.cost(files.instants)))
     return 0
 
 

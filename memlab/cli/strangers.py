@@ -79,5 +79,5 @@ def run(args: argparse.Namespace) -> int:
     rows = list(zip(cases, results, strict=True))
     print(summary(rows), file=sys.stderr)
     if args.out:
-        Path(args.out).write_text(page(rows, args.seconds, __version__))
+        Path(args.out).write_text(page(rows, args.seconds, __version__, again=bool(args.again)))
     return 0

@@ -1,7 +1,8 @@
-"""Remove what crashed runs of leakers left behind: processes, files, shared memory, queues, cgroups.
+"""Remove what crashed runs left behind: processes, files, shared memory, queues, cgroups; set sysctls back.
 
 Only what is proved to be of a dead run of yours is removed; a run that lives is left alone. Runs make
-no mounts and pin no BPF objects, so there are none to find. Every `memlab leak` sweeps before it starts.
+no mounts that outlive them and pin no BPF objects, so there are none to find. A sysctl that a run had changed,
+with your leave, is set back from its note. Every `memlab leak` sweeps before it starts.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Sweep, a line for each thing."""
     from memlab.lab.sweep import left_alone, sweep, sweep_builds
+    from memlab.lab.sysctl import sweep_sysctls
 
-    found = [*sweep(args.dry_run), *sweep_builds(args.dry_run)]
+    found = [*sweep(args.dry_run), *sweep_builds(args.dry_run), *sweep_sysctls(args.dry_run)]
     for sentence in [*found, *left_alone()]:
         print(sentence)
     if not found:

@@ -74,9 +74,9 @@ def _built(source: Path) -> Path:
     key = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
     folder = cache_folder() / "leakers" / key
     binary = folder / source.stem  # the name that ps and top will show
-    if binary.exists():
-        return binary
     try:
+        if binary.exists():
+            return binary
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start together, one compiles

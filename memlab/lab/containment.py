@@ -164,11 +164,15 @@ def room_of(host: Host, outstanding: int = 0, promised: int = 0) -> Room:
 
 
 def make_group(
-    run_id: str, limit: int, announce: Callable[[str], object] = lambda folder: None
+    run_id: str,
+    limit: int,
+    announce: Callable[[str], object] = lambda folder: None,
+    one_by_one: bool = False,
 ) -> tuple[str | None, str]:
     """Make a memory cgroup with this limit; (folder, "") or (None, why not).
 
     `announce` hears the folder before it is made: who dies in between has left a note of it.
+    `one_by_one`: its processes are killed one by one, and none of their memory is swapped out.
     """
     try:
         own, version = cgroup.memory_folder(Host())
@@ -182,14 +186,14 @@ def make_group(
     for parent in parents:
         folder = f"{parent}/memlab-{run_id}"
         announce(folder)
-        refused = _make_one(folder, version, limit)
+        refused = _make_one(folder, version, limit, one_by_one)
         if not refused:
             return folder, ""
         why = why or f"no child group may be made in {parent}: {refused}"
     return None, why
 
 
-def _make_one(folder: str, version: int, limit: int) -> str:
+def _make_one(folder: str, version: int, limit: int, one_by_one: bool) -> str:
     """Make this group, set its limit and try whether a process may move there; "" or why not."""
     try:
         os.mkdir(folder)
@@ -200,12 +204,14 @@ def _make_one(folder: str, version: int, limit: int) -> str:
             Path(folder, "memory.limit_in_bytes").write_text(str(limit))
             with suppress(OSError):  # only where swap is accounted
                 Path(folder, "memory.memsw.limit_in_bytes").write_text(str(limit))
+            if one_by_one:
+                Path(folder, "memory.swappiness").write_text("0")
         else:
             Path(folder, "memory.max").write_text(str(limit))
             with suppress(OSError):
                 Path(folder, "memory.swap.max").write_text("0")
             with suppress(OSError):  # a leaker and its children are one thing to kill
-                Path(folder, "memory.oom.group").write_text("1")
+                Path(folder, "memory.oom.group").write_text("0" if one_by_one else "1")
             _try_to_join(folder)
     except OSError as error:
         with suppress(OSError):

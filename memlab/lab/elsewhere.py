@@ -11,8 +11,8 @@ from memlab.present.mimic import distance_words
 
 
 def elsewhere(diagnosis: Diagnosis, recording: Recording | None = None) -> Elsewhere:
-    """The leaker that draws the same curve; where none does, or there is no curve, the first of the pattern."""
-    if recording is not None and len(recording):
+    """The leaker that draws the same curve; without one, or without its times, the first of the pattern."""
+    if recording is not None and len(recording) and recording.is_timed:
         found = mimic(recording, diagnosis)
         best = found.best
         if best is not None:

@@ -78,8 +78,12 @@ def spawn(leaker: Leaker, argv: list[str], options: Mapping[str, Any]) -> subpro
     return spawn_guard(argv, check(leaker, options), leaker.name)
 
 
-def spawn_guard(argv: list[str], options: Options, name: str) -> subprocess.Popen[bytes]:
+def spawn_guard(
+    argv: list[str], options: Options, name: str, group: int | None = None
+) -> subprocess.Popen[bytes]:
     """Start guard, supervisor and program. stdin is the control channel, stdout the events.
+
+    `group`: see `supervisor.Spec`.
 
     Raises Refused when the machine could not bear it, Unsupported without pidfd (Linux 5.3).
     """
@@ -101,6 +105,7 @@ def spawn_guard(argv: list[str], options: Options, name: str) -> subprocess.Pope
         file_size=options.file_bytes,
         together=together,
         floor=settings.size(settings.FLOOR),
+        group=group,
     )
     return subprocess.Popen(
         guard_argv(spec),

@@ -69,6 +69,7 @@ BOUNDS = {
     "heap": (KIB, _BELOW_MAPPINGS),
     "arena": (KIB, _BELOW_MAPPINGS),
     "heap-fragments": (16 * KIB, _BELOW_MAPPINGS),
+    "misblame": (KIB, 64 * KIB - PAGE_BYTES),
     "anonymous-malloc": (MMAP_THRESHOLD, 1 << 40),
     "anonymous-extension": (MMAP_THRESHOLD, 1 << 40),
     "main-stack": (KIB, 1020 * KIB),

@@ -46,6 +46,12 @@ class Run:
     name: str = ""
 
     @property
+    def called(self) -> str:
+        """In a list of runs."""
+        name = self.name or f"run {self.id}"
+        return f"{name}, pid {self.leaker}" if self.leaker else f"{name}, which was just starting"
+
+    @property
     def files(self) -> str:
         """Where a tmpfs leaker may write."""
         return self.folder + "/files"

@@ -28,12 +28,6 @@ class _Ending:
     def keepers(self) -> list[int]:
         return lock_holders(self.record)
 
-    @property
-    def called(self) -> str:
-        name = self.run.name or f"run {self.run.id}"
-        pid = self.run.leaker
-        return f"{name}, pid {pid}" if pid else f"{name}, which was just starting"
-
 
 def stop_all(seconds: float = _SECONDS) -> list[str]:
     """End all runs that live now; returns a sentence for each, when nothing of it is left.
@@ -53,10 +47,10 @@ def stop_all(seconds: float = _SECONDS) -> list[str]:
     left = _still(found)
     if left:
         raise MemlabError(
-            f"these do not end: {'; '.join(one.called for one in left)}",
+            f"these do not end: {'; '.join(one.run.called for one in left)}",
             "a process in state D ends when its device answers; see ps",
         )
-    return [f"ended {one.called}" for one in found.values()]
+    return [f"ended {one.run.called}" for one in found.values()]
 
 
 def _still(found: dict[str, _Ending]) -> list[_Ending]:

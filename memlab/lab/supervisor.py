@@ -42,7 +42,8 @@ class Spec:
     """What to run: argv, for whom (pid and start time in ticks), and what it may take, in bytes.
 
     together: what all runs of this user may take; floor: available memory below which it is
-    ended, None for the machine's own.
+    ended, None for the machine's own. group: the limit of a memory cgroup that the program fills
+    with processes of its own and stays out of (MEMLAB_CGROUP); None: it is in the run's group.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class Spec:
     file_size: int
     together: int
     floor: int | None
+    group: int | None = None
 
 
 def guard_argv(spec: Spec) -> list[str]:
@@ -87,7 +89,7 @@ def main(spec_text: str) -> NoReturn:
         ends.append(watch(spec.caller, spec.caller_start))
         run, lock = open_run(spec.run_id, spec.resident, spec.name)
         _refuse_too_many(spec, run)
-        run, why_not = _with_group(run, lock)
+        run, why_not = _with_group(spec, run, lock)
         guard = os.getpid()
         guard_start = start_time(guard)
         supervisor = os.fork()
@@ -123,10 +125,13 @@ def _refuse_too_many(spec: Spec, run: Run) -> None:
         os._exit(0)
 
 
-def _with_group(run: Run, lock: int) -> tuple[Run, str]:
+def _with_group(spec: Spec, run: Run, lock: int) -> tuple[Run, str]:
     """The run with a memory cgroup, noted in its record before it is made; or why it has none."""
     group, why_not = containment.make_group(
-        run.id, run.resident, announce=lambda folder: note(lock, replace(run, cgroup=folder))
+        run.id,
+        run.resident if spec.group is None else spec.group,
+        announce=lambda folder: note(lock, replace(run, cgroup=folder)),
+        one_by_one=spec.group is not None,
     )
     run = replace(run, cgroup=group)
     note(lock, run)
@@ -155,7 +160,7 @@ def _supervise(spec: Spec, run: Run, lock: int, why_not: str, guard: tuple[int, 
         say(event="failed", message=f"{type(error).__name__}: {error}")
     kill_descendants()
     if status is not None:
-        if run.cgroup and containment.oom_kills(run.cgroup):
+        if run.cgroup and spec.group is None and containment.oom_kills(run.cgroup):
             say(event="killed", reason="oom", limit_bytes=spec.resident)
         # nobody else writes any more: this line may be longer than a pipe takes in one piece
         say(event="exit", status=status, stderr=said.decode(errors="replace").strip())
@@ -189,7 +194,7 @@ def _start(spec: Spec, run: Run, lock: int) -> tuple[Run, int]:
         if os.getppid() != supervisor:
             os._exit(0)
         os.dup2(child_stderr, 2)
-        if run.cgroup:
+        if run.cgroup and spec.group is None:
             containment.join_group(run.cgroup)
         _limit(resource.RLIMIT_AS, spec.virtual)
         _limit(resource.RLIMIT_FSIZE, spec.file_size)
@@ -204,6 +209,7 @@ def _start(spec: Spec, run: Run, lock: int) -> tuple[Run, int]:
             "MEMLAB_TMPFS": run.files,
             "MEMLAB_KEYS": str(run.keys.start),
             "MEMLAB_SHM": run.shm_prefix,
+            "MEMLAB_CGROUP": run.cgroup or "",
         }
         os.execve(spec.argv[0], spec.argv, environment)
     except BaseException as error:

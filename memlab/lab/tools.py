@@ -47,7 +47,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that memlab calls, under any of its names."""
+    """A program that memlab calls, under any of its names; or a header, by its path."""
 
     name: str
     programs: tuple[str, ...]
@@ -62,9 +62,22 @@ TOOLS = (
     Tool("smem", ("smem",), "smem", "shares to compare with ours"),
     Tool("gdb", ("gdb",), "gdb", "stacks of a live process; heaptrack attaches with it"),
     Tool("heaptrack", ("heaptrack",), "heaptrack", "which C call leaks on the heap"),
+    Tool("addr2line", ("addr2line",), "binutils", "lines of source in the stacks of memlab trace"),
     Tool("perf", ("perf",), "linux-perf", "who touches memory first"),
     Tool("busybox", ("busybox",), "busybox", "memlab-capture in the shell of small containers"),
+    Tool("qemu", ("qemu-system-x86_64",), "qemu-system-x86", "a kernel of our own (memlab kernel)"),
+    Tool("flex", ("flex",), "flex", "building that kernel with kmemleak (memlab kernel full)"),
+    Tool("bison", ("bison",), "bison", "the same"),
+    Tool("bc", ("bc",), "bc", "the same"),
+    Tool("libelf", ("/usr/include/gelf.h",), "libelf-dev", "the same"),
     Tool("shellcheck", ("shellcheck",), "shellcheck", "what a change to memlab-capture breaks"),
+    Tool(
+        "rsyslog",
+        ("rsyslogd",),
+        "rsyslog",
+        "what a log file keeps of an OOM report",
+    ),
+    Tool("unshare", ("unshare",), "util-linux", "mounts and sysctls of a lab's own"),
     Tool(
         "browser",
         ("chromium", "chromium-browser", "google-chrome", "firefox", "firefox-esr"),
@@ -84,14 +97,27 @@ def install_command(packages: tuple[str, ...]) -> str:
     return ("" if os.geteuid() == 0 else "sudo ") + f"apt-get install {' '.join(packages)}"
 
 
+def which(program: str) -> str | None:
+    """Where it is: on the PATH, or in the sbin beside a bin of the PATH, which ordinary users do not search."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    beside = [folder.removesuffix("bin") + "sbin" for folder in folders if folder.endswith("/bin")]
+    return shutil.which(program, path=os.pathsep.join([*folders, *beside]))
+
+
 def _tool(tool: Tool) -> Check:
-    path = next(filter(None, map(shutil.which, tool.programs)), None)
+    path = next(filter(None, map(_place, tool.programs)), None)
     if path:
         return Check(tool.name, State.OK, path)
     packages = (tool.package,)
     return Check(
         tool.name, State.MISSING, f"for {tool.purpose}", install_command(packages), packages
     )
+
+
+def _place(name: str) -> str | None:
+    if name.startswith("/"):
+        return name if os.path.exists(name) else None
+    return which(name)
 
 
 def _python_packages() -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum, StrEnum, auto
 from typing import Any
 
@@ -65,13 +65,14 @@ class Finding:
     for what would tell them apart was not read. unit: bytes; where things are counted it is a word
     for them, and all figures but `resident_bytes_per_second` are in it. levels: on how many floors
     that rise all the way it rests; noise does that with a chance of one over the factorial of it.
+    The rate and its interval are None where nobody knows when the looks were taken.
     """
 
     candidates: tuple[Pattern, ...]
     where: str
     basis: Basis
-    bytes_per_second: float
-    bytes_per_second_interval: tuple[float, float]
+    bytes_per_second: float | None
+    bytes_per_second_interval: tuple[float, float] | None
     bytes: int
     evidence: tuple[str, ...]
     next: str
@@ -93,6 +94,17 @@ class Finding:
             return self.pattern
         *most, last = self.candidates
         return f"not known: {', '.join(most)} or {last}"
+
+    def without_times(self) -> Finding:
+        """The same of looks whose times are not known: no rate, no period, and nothing that follows from one."""
+        return replace(
+            self,
+            bytes_per_second=None,
+            bytes_per_second_interval=None,
+            resident_bytes_per_second=None,
+            step=None,
+            forecast=None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain JSON types, `pattern` first."""
@@ -142,7 +154,8 @@ class Diagnosis:
     `why` is a sentence; for `not-a-leak` it opens with the `reason`. `not_seen` names what
     could not be looked at, `notes` what else is worth knowing (the process ended, …). `standing` is
     what the mappings say without any growth seen, `attribution` the process's growth split among
-    what grew, `sources` what each input that was handed in was taken for.
+    what grew, `sources` what each input that was handed in was taken for. `untimed_looks` is how many
+    looks there were where nobody knows when; `observed_seconds` is 0 then.
     """
 
     target: dict[str, Any]
@@ -158,6 +171,7 @@ class Diagnosis:
     attribution: Attribution | None = None
     sources: tuple[str, ...] = ()
     cost: Cost = field(default_factory=lambda: Cost(0.0, 0.0, 0))
+    untimed_looks: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain JSON types, `format` first; described in docs/diagnose-json.md."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import TypeVar
 
 from memlab.errors import Denied, Gone, Unsupported
@@ -35,12 +36,26 @@ class Group:
     below: int
 
 
+def _kept(read: Callable[[Sample], T]) -> Callable[[Sample], T]:
+    """Asked of each sample by many accounts, and parsed once."""
+
+    @wraps(read)
+    def get(sample: Sample) -> T:
+        kept = sample.__dict__  # as a cached_property keeps its value
+        if read.__name__ not in kept:
+            kept[read.__name__] = read(sample)
+        found: T = kept[read.__name__]
+        return found
+
+    return get
+
+
+@_kept
 def group_of(sample: Sample) -> Group | None:
     """Its memory cgroup; None where none was read in this instant."""
-    path = next((p for p in sample.texts.files if p.endswith("/memory.stat")), None)
-    if path is None:
+    folder = _folder_of(sample)
+    if folder is None:
         return None
-    folder = path.removesuffix("/memory.stat")
     stat = _of(lambda host: cgroup_memory.read_stat(host, folder), sample)
     members = sample.texts.files.get(f"{folder}/cgroup.procs")
     if stat is None or members is None:
@@ -58,6 +73,15 @@ def group_of(sample: Sample) -> Group | None:
     )
 
 
+def _folder_of(sample: Sample) -> str | None:
+    """That of its group: an instant of a machine has those of several processes. Who has left it keeps the first."""
+    files = sample.texts.files
+    folders = [path.removesuffix("/memory.stat") for path in files if path.endswith("/memory.stat")]
+    own = str(sample.pid).encode()
+    inside = (one for one in folders if own in files.get(f"{one}/cgroup.procs", b"").split())
+    return next(inside, folders[0] if folders else None)
+
+
 def _kernel_of(stat: Mapping[str, int]) -> int | None:
     """v2: `kernel` and `sock` (5.18), else the sum of its parts."""
     if "kernel" in stat:
@@ -65,16 +89,19 @@ def _kernel_of(stat: Mapping[str, int]) -> int | None:
     return sum(stat.get(name, 0) for name in _V2_KERNEL) if "slab" in stat else None
 
 
+@_kept
 def segments(sample: Sample) -> tuple[sysvipc_shm.Segment, ...] | None:
     """The System V shared memory segments that we share a namespace with."""
     return _of(sysvipc_shm.read, sample)
 
 
+@_kept
 def queues(sample: Sample) -> tuple[sysvipc_msg.Queue, ...] | None:
     """The System V message queues, likewise."""
     return _of(sysvipc_msg.read, sample)
 
 
+@_kept
 def written(sample: Sample) -> float | None:
     """Bytes that it has written by calls so far (io wchar); None where that may not be read."""
     found = _of(lambda host: io.read(host, sample.pid), sample)
@@ -85,9 +112,9 @@ def bpf_maps(sample: Sample) -> float | None:
     """Bytes that the kernel keeps for the BPF maps behind its descriptors (fdinfo memlock); None without any look."""
     if sample.fds is None:
         return None
-    total = 0
+    total, own = 0, f"/proc/{sample.pid}/fdinfo/"
     for path, text in sample.texts.files.items():
-        if "/fdinfo/" in path:
+        if path.startswith(own):
             for line in text.splitlines():
                 if line.startswith(b"memlock:"):
                     total += int(line.split()[1])

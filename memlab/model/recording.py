@@ -51,7 +51,8 @@ class Recording:
     `losses` says in sentences what could not be opened or kept. `given` are the series that came
     without the kernel's text (a pidstat log, top, free), by the name of the field that they show;
     their times are on the clock of the samples, where there are samples. `sources` says in a
-    sentence each what an input was taken for, `told` what the inputs say by themselves.
+    sentence each what an input was taken for, `told` what the inputs say by themselves. `copies` are
+    looks from before the last sample, in their order, of which nobody knows when they were taken.
     """
 
     header: Header
@@ -60,6 +61,7 @@ class Recording:
     given: Mapping[str, Series] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    copies: Sequence[Sample] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -79,6 +81,11 @@ class Recording:
     def instants(self) -> int:
         """How often something was read: samples, or the readings of the longest given series."""
         return max([len(self.samples), *(len(series) for series in self.given.values())])
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its times are seconds; else its looks are counted, and nobody knows when they were."""
+        return not self.header.asked.get("untimed", False)
 
     @property
     def ended(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from memlab.errors import Denied, Gone, Unsupported
 from memlab.model.classify import Regions, classify
+from memlab.model.machine import MachineLedger, machine_ledger
 from memlab.model.occupancy import as_smaps, from_pages, spans
 from memlab.procfs import (
     fd,
@@ -23,6 +24,7 @@ from memlab.procfs import (
     status,
     task,
     vmstat,
+    zoneinfo,
 )
 from memlab.procfs.host import Host, InstantTexts, Statvfs
 from memlab.procfs.smaps import Smaps
@@ -149,6 +151,14 @@ class Sample:
     def vmstat(self) -> vmstat.Vmstat | None:
         """/proc/vmstat."""
         return self._of_machine(vmstat.read)
+
+    @cached_property
+    def ledger(self) -> MachineLedger | None:
+        """The machine's memory in lines that add up to MemTotal; None where meminfo was not read."""
+        if self.meminfo is None:
+            return None
+        zones = self._of_machine(zoneinfo.read)
+        return machine_ledger(self.meminfo, self.vmstat, zoneinfo=zones)
 
     @cached_property
     def mounts(self) -> tuple[mountinfo.Mount, ...] | None:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from memlab.model.diagnosis import Attribution, Diagnosis, Finding, Verdict
+from memlab.model.diagnosis import Attribution, Diagnosis, Verdict
 from memlab.present.colours import VERDICT_COLOURS
 from memlab.present.growth import Growth, growth_svg
-from memlab.present.text import cost_text
+from memlab.present.text import how_long, rate_words, step_words, target_text, window_text
 from memlab.present.ticket import ticket_text
-from memlab.units import KIB, format_amount, format_amount_rate, format_bytes, format_seconds
+from memlab.units import format_bytes
 
 VERDICT_WORDS = {
     Verdict.LEAK: "leak",
@@ -103,8 +103,7 @@ def summary_html(diagnosis: Diagnosis) -> str:
             ("rate", escape(rate_words(finding))),
         ]
         if finding.step is not None:
-            period = format_seconds(finding.step.period_seconds)
-            rows.append(("steps", f"{finding.step.bytes // KIB:,} kB every {period}"))
+            rows.append(("steps", step_words(finding.step)))
         if finding.forecast is not None:
             rows.append(("forecast", escape(finding.forecast.sentence)))
     if diagnosis.decide:
@@ -112,20 +111,10 @@ def summary_html(diagnosis: Diagnosis) -> str:
     return rows_html(rows, repeat=True)
 
 
-def rate_words(finding: Finding) -> str:
-    """'2.0 MiB/s (resident; 1.9 MiB/s to 2.1 MiB/s), 30 MiB so far'."""
-    (low, high), unit = finding.bytes_per_second_interval, finding.unit
-    return (
-        f"{format_amount_rate(finding.bytes_per_second, unit)} ({finding.basis}; "
-        f"{format_amount_rate(low, unit)} to {format_amount_rate(high, unit)}), "
-        f"{format_amount(finding.bytes, unit)} so far"
-    )
-
-
 def growth_html(growth: Growth) -> str:
     """The picture, and what is what in it."""
     red = "; the red dots are its floors" + (
-        ", the red wedge the interval of the rate" if growth.finding else ""
+        ", the red wedge the interval of the rate" if growth.lines else ""
     )
     return f"{growth_svg(growth)}<div>{escape(growth.where)}: {escape(growth.source)}{red}</div>"
 
@@ -176,13 +165,8 @@ def unseen_html(diagnosis: Diagnosis) -> str:
 
 def window_html(diagnosis: Diagnosis) -> str:
     """Whose verdict it is, over which window, and what the looking cost."""
-    target = diagnosis.target
-    return (
-        f'<div style="opacity:.75;padding-top:4px">{escape(str(target.get("comm", "?")))} '
-        f"(pid {escape(str(target.get('pid', '?')))}), observed for "
-        f"{format_seconds(diagnosis.observed_seconds)}; about this window only. "
-        f"{escape(cost_text(diagnosis.cost))}</div>"
-    )
+    whose = f"{target_text(diagnosis.target)}, {how_long(diagnosis)}. {window_text(diagnosis)}"
+    return f'<div style="opacity:.75;padding-top:4px">{escape(whose)}</div>'
 
 
 def rows_html(rows: Rows | Sequence[tuple[str, str]], *, repeat: bool = False) -> str:

@@ -63,7 +63,7 @@ def _figures(diagnosis: Diagnosis, recording: Recording, found: Growth | None) -
         caption = (
             f"{found.where}: {found.source}. The triangles are the floors that the verdict rests on"
         )
-        caption += "; the wedge is the interval of the rate." if found.finding else "."
+        caption += "; the wedge is the interval of the rate." if found.lines else "."
         parts.append(_section("The growth", figure_html(growth_figure(found), caption)))
     types = four_types_figure(recording)
     if types is not None:

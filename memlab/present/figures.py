@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from memlab.model.machine import MachineLedger
     from memlab.model.recording import Recording
     from memlab.model.sample import Sample
+    from memlab.model.series import Series
     from memlab.model.why import Explanation
     from memlab.procfs.page_runs import PageRuns
 
@@ -79,6 +80,18 @@ def steps_figure(
     figure.update_layout(xaxis_title="looks, each after as many events as the one before")
     most = max((len(trace.x) for trace in figure.data), default=1)
     figure.update_xaxes(dtick=max(1, most // 10))
+    return figure
+
+
+def together_figure(several: Mapping[str, Series], title: str = "") -> go.Figure:
+    """Any series in bytes over time, each from 0, in MiB: which of them move as one?"""
+    figure = _figure(title, "growth since start, MiB")
+    start = min(series.times[0] for series in several.values())
+    for (label, series), colour in zip(several.items(), _colours(len(several)), strict=True):
+        figure.add_scatter(
+            x=series.times - start, y=(series.values - series.values[0]) / MIB, name=label,
+            mode="lines+markers", line={"color": colour, "shape": "hv"}, marker={"size": 4},
+        )  # fmt: skip
     return figure
 
 

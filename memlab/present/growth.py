@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 
 from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts
-from memlab.diagnose.floors import blocks_of, clearest
+from memlab.diagnose.floors import Floors, blocks_of, clearest
+from memlab.diagnose.ticks import COLUMNS
 from memlab.diagnose.trend import trend
 from memlab.model.diagnosis import Diagnosis, Finding, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.recording import Recording
+from memlab.model.series import Series
 from memlab.present.colours import GRID, INK, LINE_COLOURS, TYPE_COLOURS, VERDICT_COLOURS
 from memlab.present.figures import bare_figure
-from memlab.units import GIB, MIB, format_amount, format_amount_rate, format_seconds
+from memlab.units import GIB, MIB, YEAR, format_amount, format_amount_rate, format_seconds
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Array = NDArray[np.float64]
+_UNTIMED = "looks, at times that are not known"
 _RED = VERDICT_COLOURS[Verdict.LEAK]
 
 
@@ -32,7 +35,7 @@ class Growth:
     """An account's growth: `times` in seconds from the first reading, `values` in bytes (or things) from 0.
 
     `floors` are the lowest readings that the verdict rests on, as (seconds, value); `finding` is None where
-    it is no leak.
+    it is no leak. Where it is not `timed`, the times are the numbers of the looks.
     """
 
     where: str
@@ -42,11 +45,18 @@ class Growth:
     values: Array
     floors: tuple[Array, Array]
     finding: Finding | None = None
+    timed: bool = True
+
+    @property
+    def end(self) -> str:
+        """The end of the axis of time, in words."""
+        last = float(self.times[-1]) or 1.0
+        return format_seconds(last) if self.timed else f"look {round(last) + 1}"
 
     @property
     def lines(self) -> tuple[Array, Array] | None:
         """The slowest and the fastest growth of the interval, from the first floor on; at the times of the ends."""
-        if self.finding is None:
+        if self.finding is None or self.finding.bytes_per_second_interval is None:
             return None
         start, base = self.floors[0][0], self.floors[1][0]
         ends = np.array([start, self.times[-1]])
@@ -65,10 +75,10 @@ def growth_of(recording: Recording, diagnosis: Diagnosis) -> Growth | None:
         chosen = min(same, key=lambda a: abs(a.series.growth - finding.bytes), default=None)
     else:
         chosen = max(there, key=lambda a: np.ptp(a.series.values) / a.quantum, default=None)
-    return None if chosen is None else _growth(chosen, finding)
+    return None if chosen is None else _growth(recording, chosen, finding)
 
 
-def _growth(account: Account, finding: Finding | None) -> Growth:
+def _growth(recording: Recording, account: Account, finding: Finding | None) -> Growth:
     # what was judged: where the account can only fill what is mapped, the mappings
     series = account.series
     if finding is not None and account.mapped is not None:
@@ -76,11 +86,36 @@ def _growth(account: Account, finding: Finding | None) -> Growth:
         if abs(judged - finding.bytes) < abs(series.growth - finding.bytes):
             series = account.mapped
     start, base = series.times[0], series.values[0]
-    cut = clearest(series) if len(series) > 2 else blocks_of(series, 1)
     return Growth(
         finding.where if finding else account.where, series.source or account.source, account.unit,
-        series.times - start, series.values - base, (cut.times - start, cut.values - base), finding,
+        series.times - start, series.values - base, _floors(recording, account, series, finding), finding,
+        timed=recording.is_timed,
     )  # fmt: skip
+
+
+def _floors(
+    recording: Recording, account: Account, series: Series, finding: Finding | None
+) -> tuple[Array, Array]:
+    """As many as the finding says: of its series, or of statm where it rests on that, in blocks or as steps."""
+    start, base = series.times[0], series.values[0]
+    cut = clearest(series) if len(series) > 2 else blocks_of(series, 1)
+    if finding is not None and finding.levels != cut.levels:
+        known = [series]
+        if account.basis in COLUMNS and len(fine := recording.series(COLUMNS[account.basis])) > 2:
+            known.append(fine)
+        for one in known:
+            for there in (clearest(one), _heights(one)):
+                if there.levels == finding.levels:
+                    base = np.interp(start, one.times, one.values)
+                    return there.times - start, there.values - base
+    return cut.times - start, cut.values - base
+
+
+def _heights(series: Series) -> Floors:
+    """Where it was higher than ever before: of a stair each step that was seen."""
+    before = np.maximum.accumulate(np.concatenate([[-np.inf], series.values[:-1]]))
+    at = np.flatnonzero(series.values > before)
+    return Floors(series.times[at], series.values[at])
 
 
 def growth_figure(found: Growth, title: str = "") -> go.Figure:
@@ -88,7 +123,7 @@ def growth_figure(found: Growth, title: str = "") -> go.Figure:
     scale, unit = (MIB, "MiB") if found.unit == "bytes" else (1, found.unit)
     figure = bare_figure(title, f"growth, {unit}")
     lines = found.lines
-    if lines is not None and found.finding is not None:
+    if lines is not None and found.finding and found.finding.bytes_per_second_interval:
         ends = [found.floors[0][0], found.times[-1]]
         low, high = found.finding.bytes_per_second_interval
         words = f"{format_amount_rate(low, found.unit)} to {format_amount_rate(high, found.unit)}"
@@ -105,6 +140,8 @@ def growth_figure(found: Growth, title: str = "") -> go.Figure:
         x=found.floors[0], y=found.floors[1] / scale, mode="markers", name="floors",
         marker={"color": _RED, "symbol": "triangle-up", "size": 11},
     )  # fmt: skip
+    if not found.timed:
+        figure.update_layout(xaxis_title=_UNTIMED)
     return figure
 
 
@@ -118,6 +155,8 @@ def four_types_figure(recording: Recording) -> go.Figure | None:
     if len(series[0]) < 2:
         return None
     figure = bare_figure("", "MiB")
+    if not recording.is_timed:
+        figure.update_layout(xaxis_title=_UNTIMED)
     for kind, one in zip(FOUR_TYPES, series, strict=True):
         figure.add_scatter(
             x=one.times - one.times[0], y=one.values / MIB, mode="lines", stackgroup="types",
@@ -129,10 +168,10 @@ def four_types_figure(recording: Recording) -> go.Figure | None:
 def forecast_figure(finding: Finding, observed: float) -> go.Figure | None:
     """What is still to come until the first limit; the window that was watched is its beginning."""
     ahead = finding.forecast
-    low, high = finding.bytes_per_second_interval
-    if ahead is None or ahead.seconds <= 0 or finding.bytes_per_second <= 0:
+    rate, interval = finding.bytes_per_second, finding.bytes_per_second_interval
+    if ahead is None or not 0 < ahead.seconds <= YEAR or not rate or rate < 0 or interval is None:
         return None
-    rate = finding.bytes_per_second
+    low, high = interval
     room = rate * ahead.seconds
     scale, unit = _scale(room) if finding.unit == "bytes" else (1, finding.unit)
     span, word = _clock(ahead.seconds)
@@ -214,7 +253,7 @@ def _axes(found: Growth, top: float, bottom: float, last: float) -> list[str]:
         f'<text x="{_LEFT - 6}" y="18" text-anchor="end" {text}>{format_amount(top, found.unit)}</text>',
         f'<text x="{_LEFT - 6}" y="{low}" text-anchor="end" {text}>{format_amount(bottom, found.unit)}</text>',
         f'<text x="{_LEFT}" y="{_HIGH - 8}" {text}>0</text>',
-        f'<text x="{_WIDE - 12}" y="{_HIGH - 8}" text-anchor="end" {text}>{format_seconds(last)}</text>',
+        f'<text x="{_WIDE - 12}" y="{_HIGH - 8}" text-anchor="end" {text}>{found.end}</text>',
     ]
 
 
@@ -235,6 +274,6 @@ def growth_text(found: Growth, width: int = 64, rows: int = 6) -> list[str]:
         cells = "".join(_BLOCKS[int(np.clip(n - below, 0, 8))] for n in eighths)
         lines.append(f"  {names.get(row, ''):>10} │{cells}".rstrip())
     lines.append(f"  {'':>10} └{'─' * width}")
-    end = format_seconds(last)
+    end = found.end
     lines.append(f"  {'':>10}  0{end:>{width - 1}}")
     return lines

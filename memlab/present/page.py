@@ -39,7 +39,10 @@ def page(title: str, body: str, style: str = "") -> str:
 def figure_html(figure: go.Figure, caption: str = "") -> str:
     """A figure as a part of a page, as wide as the page."""
     drawn: str = figure.to_html(
-        include_plotlyjs=False, full_html=False, config={"responsive": True, "displaylogo": False}
+        include_plotlyjs=False,
+        full_html=False,
+        # its buttons would lie over the text that stands at the top right; a double click still shows all again
+        config={"responsive": True, "displayModeBar": False},
     )
     return f"<figure>{drawn}<figcaption>{escape(caption)}</figcaption></figure>"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Finding, Verdict
+from memlab.model.diagnosis import Attribution, Cost, Diagnosis, Finding, Step, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.sample import Sample
 from memlab.units import KIB, format_amount, format_amount_rate, format_bytes, format_seconds
@@ -21,7 +21,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     target = diagnosis.target
     lines = [
         f"{_HEADLINE[diagnosis.verdict]}: {diagnosis.why}",
-        f"  target    {_target_text(target)}, observed for {format_seconds(diagnosis.observed_seconds)}",
+        f"  target    {target_text(target)}, {how_long(diagnosis)}",
     ]
     lines += [f"  read      {sentence}" for sentence in diagnosis.sources]
     for finding in diagnosis.findings:
@@ -33,22 +33,47 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         lines.append(f"  to decide {diagnosis.decide}")
     lines += [f"  not seen  {sentence}" for sentence in diagnosis.not_seen]
     lines += [f"  note      {sentence}" for sentence in diagnosis.notes]
-    lines += ["", f"  {cost_text(diagnosis.cost)}; the verdict is about this window only"]
+    lines += ["", f"  {window_text(diagnosis)}"]
     return "\n".join(lines)
 
 
-def _target_text(target: dict[str, Any]) -> str:
+def how_long(diagnosis: Diagnosis) -> str:
+    """The time it was observed for, or that it was looked at once."""
+    observed = diagnosis.observed_seconds
+    if diagnosis.untimed_looks:
+        return f"{diagnosis.untimed_looks:,} looks, at times that are not known"
+    once = not observed and (diagnosis.sources or diagnosis.cost.instants == 1)
+    return "one look" if once else f"observed for {format_seconds(observed)}"
+
+
+def window_text(diagnosis: Diagnosis) -> str:
+    """What the verdict is about, and what it cost where something was looked at and not read from a text."""
+    about = "the verdict is about this window only"
+    if diagnosis.untimed_looks:
+        about = "the verdict is about these looks only; how fast it grows nobody can tell without their times"
+    elif not diagnosis.observed_seconds and diagnosis.sources:
+        about = "one look shows what is there, not what grows"
+    return f"{cost_text(diagnosis.cost)}; {about}" if diagnosis.cost.cpu_seconds else about
+
+
+def target_text(target: dict[str, Any]) -> str:
+    """The machine, or the process as far as it is known."""
     if "machine" in target:
         return f"the machine {target['machine']}"
     tree = " and its descendants, as one" if target.get("tree") else ""
-    return f"{target.get('comm', '?')} (pid {target.get('pid', '?')}){tree}"
+    comm, pid = target.get("comm", "?"), target.get("pid", "?")
+    if pid == 0:  # pasted texts that do not say it
+        return "not named in what was handed in" if comm == "?" else f"{comm} (its pid is not said)"
+    if comm == "?":
+        return f"pid {pid}{tree}"
+    return f"{comm} (pid {pid}){tree}"
 
 
 def cost_text(cost: Cost) -> str:
     """What the looking took, as every view that goes on says it."""
     return (
         f"looking cost {cost.cpu_seconds:.2f} s of CPU, {cost.core_share:.2%} of a core, "
-        f"for {cost.instants} instants"
+        f"for {cost.instants} instant{'' if cost.instants == 1 else 's'}"
     )
 
 
@@ -62,23 +87,33 @@ def attribution_lines(attribution: Attribution) -> list[str]:
 
 def finding_lines(finding: Finding) -> list[str]:
     """One finding, as indented lines."""
-    (low, high), unit = finding.bytes_per_second_interval, finding.unit
     lines = [
         f"  pattern   {finding.pattern_words}",
         f"  where     {finding.where}",
-        f"  rate      {format_amount_rate(finding.bytes_per_second, unit)} ({finding.basis}; "
-        f"{format_amount_rate(low, unit)} to {format_amount_rate(high, unit)}), "
-        f"{format_amount(finding.bytes, unit)} so far",
+        f"  rate      {rate_words(finding)}",
     ]
     if finding.step:
-        lines.append(
-            f"  steps     {finding.step.bytes // KIB:,} kB every {format_seconds(finding.step.period_seconds)}"
-        )
+        lines.append(f"  steps     {step_words(finding.step)}")
     lines += [f"  evidence  {sentence}" for sentence in finding.evidence]
     if finding.forecast:
         lines.append(f"  forecast  {finding.forecast.sentence}")
     lines.append(f"  next      {finding.next}")
     return lines
+
+
+def rate_words(finding: Finding) -> str:
+    """'2.0 MiB/s (resident; 1.9 MiB/s to 2.1 MiB/s), 30 MiB so far'; without a rate where it is not known."""
+    so_far = f"{format_amount(finding.bytes, finding.unit)} so far"
+    if finding.bytes_per_second is None or finding.bytes_per_second_interval is None:
+        return f"not known ({finding.basis}), {so_far}"
+    low, high = (format_amount_rate(one, finding.unit) for one in finding.bytes_per_second_interval)
+    rate = format_amount_rate(finding.bytes_per_second, finding.unit)
+    return f"{rate} ({finding.basis}; {low} to {high}), {so_far}"
+
+
+def step_words(step: Step) -> str:
+    """'10,244 kB every 1 min'."""
+    return f"{step.bytes // KIB:,} kB every {format_seconds(step.period_seconds)}"
 
 
 def types_change_text(before: Sample, after: Sample) -> str:

@@ -6,7 +6,8 @@ import unicodedata
 from textwrap import shorten, wrap
 
 from memlab.model.diagnosis import Diagnosis, Finding
-from memlab.units import KIB, format_amount, format_amount_rate, format_bytes, format_seconds
+from memlab.present.text import rate_words, step_words, target_text
+from memlab.units import YEAR, format_bytes, format_seconds
 
 LINES, COLUMNS = 8, 100
 
@@ -16,8 +17,7 @@ def ticket_text(diagnosis: Diagnosis) -> str:
     target = diagnosis.target
     lines = [
         f"{diagnosis.verdict.upper().replace('-', ' ')}: {diagnosis.why}",
-        f"process: {target.get('comm', '?')} (pid {target.get('pid', '?')}), watched for "
-        f"{format_seconds(diagnosis.observed_seconds)} by memlab, from /proc only",
+        f"process: {target_text(target)}, {_watched(diagnosis)}",
     ]
     if diagnosis.findings:
         lines += _finding_lines(diagnosis.findings[0], len(diagnosis.findings) - 1)
@@ -37,6 +37,17 @@ def ticket_text(diagnosis: Diagnosis) -> str:
     return "\n".join(_fitted([_plain(line) for line in lines[:LINES]]))
 
 
+def _watched(diagnosis: Diagnosis) -> str:
+    how_long = format_seconds(diagnosis.observed_seconds)
+    if diagnosis.untimed_looks:
+        return f"seen {diagnosis.untimed_looks:,} times, when is not known"
+    if (
+        diagnosis.sources and not diagnosis.cost.cpu_seconds
+    ):  # by others: pasted texts, joined captures
+        return f"seen for {how_long}" if diagnosis.observed_seconds else "seen once"
+    return f"watched for {how_long} by memlab, from /proc only"
+
+
 def _fitted(lines: list[str]) -> list[str]:
     """What is too long goes on in a second line while there is room for one, and is cut otherwise."""
     room, fitted = LINES - len(lines), list[str]()
@@ -54,20 +65,17 @@ def _fitted(lines: list[str]) -> list[str]:
 
 
 def _finding_lines(finding: Finding, others: int) -> list[str]:
-    (low, high), unit = finding.bytes_per_second_interval, finding.unit
     more = f" (and {others} more)" if others else ""
-    step = finding.step
-    steps = (
-        f", {step.bytes // KIB:,} kB every {format_seconds(step.period_seconds)}" if step else ""
-    )
+    steps = f", {step_words(finding.step)}" if finding.step else ""
     lines = [
         f"pattern: {finding.pattern_words}, in {finding.where}{more}",
-        f"rate: {format_amount_rate(finding.bytes_per_second, unit)} ({format_amount_rate(low, unit)} to "
-        f"{format_amount_rate(high, unit)}, {finding.basis}), {format_amount(finding.bytes, unit)} so far{steps}",
+        f"rate: {rate_words(finding)}{steps}",
     ]
     if finding.forecast is not None:
         line = f"forecast: {finding.forecast.sentence}"
-        if len(line) > COLUMNS:  # when comes first: a limit may have a long name
+        if (
+            len(line) > COLUMNS and finding.forecast.seconds <= YEAR
+        ):  # when comes first: a limit may have a long name
             until, limit = format_seconds(finding.forecast.seconds), finding.forecast.limit
             line = f"forecast: in {until} at this rate {limit} is used up"
         lines.append(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -71,6 +72,12 @@ def _a_round(amount: float, unit: str) -> str:
 def _next(command: str, pid: int, test: str) -> str:
     """The next command, with the test run in place of a process that will have ended by then."""
     run = f"python -m pytest {shlex.quote(test)}"
+    command = re.sub(
+        r"memray attach (.*) --duration \d+ (.*) \d+; sleep \d+",
+        r"memray run \1 \2 -m pytest TEST",
+        command,
+    )
+    command = command.replace("-m pytest TEST", f"-m pytest {shlex.quote(test)}")
     parts = [part.replace(f"-p {pid}", run) for part in command.split("; ")]
     return "; ".join(part for part in parts if str(pid) not in part) or run
 

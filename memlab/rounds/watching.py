@@ -22,8 +22,9 @@ from memlab.rounds.room import fill
 FEWEST_ROUNDS = 10
 # Ten readings for each fifth of the window: more make the floors no better, and each is a look at smaps.
 READINGS = 50
-# An undecided window is followed by one of twice the rounds, and by one of four times
-LONGER = (1, 2, 4)
+# An undecided window is followed by longer ones. Objects of a few kB a round must go beyond two of Python's arenas
+# of 1 MiB: as long as they only fill what was mapped before (diagnose/filling.py), nobody can call that a leak
+LONGER = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,18 @@ def watch_rounds(
     """Call it `warm_up` times, then in windows of `rounds`; the last window has the verdict.
 
     A leak must show in two windows in a row: five floors of noise rise in 0.8 % of windows, so in 0.006 %
-    of two; and what only filled a cache may be full by then. An undecided one is followed by longer ones.
+    of two; and what only filled a cache may be full by then. An undecided window is followed by longer ones.
     With `collect` the garbage collector runs before each reading. An exception of `call` passes through.
     """
     filled = fill()
+    windows: list[Seen] = []
     try:
-        windows = [_watch(call, rounds, warm_up, collect)]
-        for factor in LONGER[1:]:
+        for factor in LONGER:
+            windows.append(_watch(call, factor * rounds, 0 if windows else warm_up, collect))
+            if windows[-1].diagnosis.verdict is Verdict.LEAK:
+                windows.append(_watch(call, factor * rounds, 0, collect))
             if windows[-1].diagnosis.verdict is not Verdict.UNDECIDED:
                 break
-            windows.append(_watch(call, factor * rounds, 0, collect))
-        if windows[-1].diagnosis.verdict is Verdict.LEAK:
-            windows.append(_watch(call, windows[-1].rounds, 0, collect))
         return windows
     finally:
         filled.clear()

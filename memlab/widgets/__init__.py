@@ -9,6 +9,7 @@ from memlab.widgets.predict import Predict
 from memlab.widgets.source_view import SourceView
 from memlab.widgets.traces import TraceSpec
 from memlab.widgets.verdict import VerdictView
+from memlab.widgets.who_dies import WhoDies
 
 __all__ = [
     "ByEye",
@@ -23,4 +24,5 @@ __all__ = [
     "TraceSpec",
     "TypesChart",
     "VerdictView",
+    "WhoDies",
 ]

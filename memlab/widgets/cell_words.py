@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from memlab.model.diagnosis import Diagnosis, Verdict
+from dataclasses import replace
+
+from memlab.model.diagnosis import Diagnosis, Finding, Forecast, Verdict
 from memlab.model.memory import FOUR_TYPES
 from memlab.model.recording import Recording
 from memlab.rounds.one import Round
@@ -48,6 +50,32 @@ def repeat_rows(windows: list[Seen]) -> Rows:
         *rows,
         ("not seen", f"less than {least} a repeat would not show in {last.rounds} of them"),
     )
+
+
+def in_repeats(seen: Seen) -> Diagnosis:
+    """The diagnosis with forecasts in repeats: how fast they come is the loop's own matter, not the program's."""
+    findings = tuple(
+        finding
+        if finding.forecast is None
+        else replace(finding, forecast=_ahead(finding, finding.forecast, seen.rounds))
+        for finding in seen.diagnosis.findings
+    )
+    return replace(seen.diagnosis, findings=findings)
+
+
+def _ahead(finding: Finding, ahead: Forecast, rounds: int) -> Forecast | None:
+    if finding.bytes <= 0:
+        return None
+    left = ahead.limit_bytes * rounds / finding.bytes
+    room = format_amount(ahead.limit_bytes, finding.unit)
+    said = f"after {_rounded(left):,} more repeats {ahead.limit} is used up ({room} left)"
+    return replace(ahead, sentence=said)
+
+
+def _rounded(number: float) -> int:
+    """To two digits: no more is known."""
+    digits = max(0, len(str(int(number))) - 2)
+    return int(round(number, -digits))
 
 
 def once(first: Round, why: str, decide: str) -> Diagnosis:

@@ -22,7 +22,7 @@ from memlab.present.growth import growth_of
 from memlab.present.text import diagnosis_text
 from memlab.rounds.one import Round, watch_one
 from memlab.rounds.watching import FEWEST_ROUNDS, observer, watch_rounds
-from memlab.widgets.cell_words import once, repeat_rows, round_rows
+from memlab.widgets.cell_words import in_repeats, once, repeat_rows, round_rows
 
 _LIMIT = 10.0  # seconds for all repeats, unless told otherwise
 _WINDOWS = 2  # that a leak must show in
@@ -88,7 +88,7 @@ def _repeated(
         return CellVerdict(once(first, why, takes), first.recording, Measured(round_rows(first)))
     windows = watch_rounds(_silent(run), rounds)
     rows = Measured((*round_rows(first), *repeat_rows(windows)))
-    return CellVerdict(windows[-1].diagnosis, observer().recording(), rows)
+    return CellVerdict(in_repeats(windows[-1]), observer().recording(), rows)
 
 
 def _silent(run: Callable[[], object]) -> Callable[[], None]:

@@ -19,6 +19,8 @@ from memlab.observe.files import open_recording
 from memlab.present.pidstat import HEADER
 from memlab.procfs import stat
 from memlab.procfs.host import Host
+from tests.lab.ordinary import as_root, run_as_nobody
+from tests.signals import heed_signals
 from tests.waiting import until
 
 PACKAGE = str(Path(memlab.__file__).parent.parent)
@@ -38,11 +40,6 @@ def run(*words, timeout=60, **options):
 def leaking():
     with start("heap", rate="1MiB/s", cap="300MiB") as experiment:
         yield experiment
-
-
-def heed_ctrl_c():
-    """For a child: whoever runs the tests in the background has made it ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def open_files(pid):
@@ -156,7 +153,7 @@ def test_ctrl_c_ends_a_leak_in_order():
     process = subprocess.Popen(
         [sys.executable, "-m", "memlab.cli.main", "leak", "tmpfs", "--rate", "1/s"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
+        env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_signals,
     )  # fmt: skip
     ready = {}
     while ready.get("event") != "ready":
@@ -183,11 +180,12 @@ def test_pidstat_prints_a_report_an_interval(leaking):
 def test_children_are_judged_and_recorded_each(leaking, tmp_path):
     """The leaker is a child of its guard or supervisor, which do not leak."""
     parent = stat.read(Host(), leaking.pid).ppid
-    found = json.loads(run("diagnose", parent, "--tree", "--json", "--seconds", "5").stdout)
+    found = json.loads(run("diagnose", parent, "--tree", "--json", "--seconds", "8").stdout)
     whole, *members = found
     assert whole["target"]["tree"] is True
     assert (whole["verdict"], whole["target"]["pid"]) == ("leak", parent)
     assert [one["target"]["pid"] for one in members] == [leaking.pid]
+    assert [one["findings"][0]["pattern"] for one in found] == ["heap", "heap"]
     done = run("record", parent, "--tree", "-o", tmp_path / "run.tar.gz", "--seconds", "1")
     assert done.returncode == 0, done.stderr
     assert f"of pid {leaking.pid}" in done.stdout
@@ -200,7 +198,7 @@ def test_children_are_judged_and_recorded_each(leaking, tmp_path):
 @pytest.mark.live
 def test_record_then_diagnose_elsewhere(leaking, tmp_path):
     path = tmp_path / "run.tar.gz"
-    recorded = run("record", leaking.pid, "-o", path, "--seconds", "4")
+    recorded = run("record", leaking.pid, "-o", path, "--seconds", "8")
     assert recorded.returncode == 0, recorded.stderr
     said = re.search(r"(\d+) instants in .* its mappings in (\d+) of them\n", recorded.stdout)
     assert 2 <= int(said[2]) <= int(said[1])
@@ -210,7 +208,9 @@ def test_record_then_diagnose_elsewhere(leaking, tmp_path):
     assert found["findings"][0]["pattern"] == "heap"
     assert run("diagnose", path).returncode == 0
     assert run("diagnose", path, "--fail-on-leak").returncode == 1
-    one_line(run("record", leaking.pid, "-o", path), "exists already")
+    again = run("record", leaking.pid, "-o", path)
+    one_line(again, "exists already")
+    assert again.stdout == ""
 
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(path.read_bytes()[:-2000])
@@ -225,7 +225,7 @@ def test_record_ends_in_order_with_ctrl_c_and_survives_kill_9(leaking, tmp_path)
         path = tmp_path / f"{kind}.tar.gz"
         process = subprocess.Popen(
             [sys.executable, "-m", "memlab.cli.main", "record", str(leaking.pid), "-o", str(path)],
-            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
+            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_signals,
         )  # fmt: skip
         until(lambda path=path: path.exists() and path.stat().st_size > 3000)
         process.send_signal(number)
@@ -237,8 +237,8 @@ def test_record_ends_in_order_with_ctrl_c_and_survives_kill_9(leaking, tmp_path)
 
 @pytest.mark.live
 def test_a_process_that_ends_while_it_is_watched_still_gets_its_verdict():
-    process = subprocess.Popen(["sleep", "4"])
-    done = run("diagnose", process.pid, "--seconds", "20", "--json")
+    process = subprocess.Popen(["sleep", "10"])
+    done = run("diagnose", process.pid, "--seconds", "30", "--json")
     process.wait()
     assert done.returncode == 0
     found = json.loads(done.stdout)
@@ -252,7 +252,7 @@ def test_ctrl_c_gets_the_verdict_of_what_was_seen(family):
     target = subprocess.Popen(["sleep", "100"])
     process = subprocess.Popen(
         [sys.executable, "-m", "memlab.cli.main", "diagnose", str(target.pid), "--seconds", "90", "--json", *family],
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_ctrl_c,
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_signals,
     )  # fmt: skip
     try:
         until(lambda: f"/proc/{target.pid}/statm" in open_files(process.pid))
@@ -267,6 +267,14 @@ def test_ctrl_c_gets_the_verdict_of_what_was_seen(family):
     (found,) = found if family else [found]
     assert found["target"]["pid"] == target.pid
     assert found["observed_seconds"] < 80
+
+
+@as_root
+@pytest.mark.parametrize("command", ["diagnose", "explain", "mimic"])
+def test_a_file_that_may_not_be_read_is_one_line(command, tmp_path):
+    hidden = tmp_path / "hidden.txt"  # folders of tests are their owner's
+    hidden.write_text("Size: 4 kB")
+    one_line(run_as_nobody("-m", "memlab.cli.main", command, hidden), "hidden.txt")
 
 
 @pytest.mark.live

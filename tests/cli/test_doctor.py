@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +32,7 @@ def test_it_says_what_this_machine_has() -> None:
     assert said["own /proc"]["state"] == "ok"
     assert os.uname().release in str(said["kernel"]["found"])
     for tool in tools.TOOLS:
-        here = any(map(shutil.which, tool.programs))
+        here = any(os.path.exists(name) or tools.which(name) for name in tool.programs)
         assert said[tool.name]["state"] == ("ok" if here else "missing")
 
 
@@ -55,7 +54,9 @@ def test_each_line_of_text_opens_with_its_state() -> None:
 def test_without_programs_it_names_debians_packages() -> None:
     done = doctor("--packages", PATH="/nonexistent")
     named = done.stdout.split()
-    assert {tool.package for tool in tools.TOOLS} < set(named)
+    programs = {tool.package for tool in tools.TOOLS if not os.path.exists(tool.programs[0])}
+    assert len(programs) >= len({tool.package for tool in tools.TOOLS}) - 1, "all but a header"
+    assert programs < set(named)
     assert {"gcc", "libc6-dev"} < set(named)
     assert done.returncode == 0, "none of them is essential"
 

@@ -159,7 +159,7 @@ def test_without_a_home_it_works_and_leaves_nothing(tmp_path: Path, start: Start
     assert list(scratch.glob("memlab-jupyter-*")) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root only")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for whom Jupyter wants leave")
 def test_root_may_start_it_too(lab: LabProcess) -> None:
     assert lab.ask("/api")[0] == 200
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.e2e.jupyter import Server
 from tests.e2e.lab_page import LabPage
@@ -27,7 +27,7 @@ FLAGS = [
 def browser(chromium: str) -> Iterator[Browser]:
     """The system's Chromium, with a fresh profile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=120_000)
         yield browser
         browser.close()
 
@@ -40,12 +40,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile whose cache keeps JupyterLab's own scripts from one page to the next."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def lab_page(server: Server, browser: Browser) -> Iterator[LabPage]:
+def lab_page(server: Server, context: BrowserContext) -> Iterator[LabPage]:
     """A fresh page; when the test is over, nothing may have asked any other host."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1500})
     page = LabPage(server, context)
+    page.page.set_viewport_size({"width": 1440, "height": 1500})
     yield page
     strangers = page.strangers()
-    context.close()
+    page.close()
     assert strangers == []

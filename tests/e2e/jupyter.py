@@ -72,6 +72,7 @@ class Server:
         options = [
             "--no-browser",
             "--ip=127.0.0.1",
+            "--port=0",  # two that start together would both find 8888 free, and one would end
             "--expose-app-in-browser",
             f"--notebook-dir={self.notebooks}",
         ]
@@ -87,15 +88,22 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        record = self._runtime / f"jpserver-{self._process.pid}.json"
         try:
-            until(lambda: record.exists() or self._process.poll() is not None, seconds=60)
+            until(lambda: self._address() or self._process.poll() is not None, seconds=120)
             assert self._process.poll() is None, self._tail()
-            self.url = json.loads(record.read_text())["url"]
+            self.url = self._address()
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def _address(self) -> str:
+        """Where it says that it is; empty while it has not yet written that whole."""
+        record = self._runtime / f"jpserver-{self._process.pid}.json"
+        try:
+            return str(json.loads(record.read_text())["url"])
+        except (OSError, ValueError):
+            return ""
 
     def _tail(self) -> str:
         return "JupyterLab said:\n" + self._log.read_text(errors="replace")[-2000:]

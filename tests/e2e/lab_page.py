@@ -55,6 +55,7 @@ class LabPage:
 
     def __init__(self, server: Server, context: BrowserContext) -> None:
         self._server = server
+        self._context = context
         self.page: Page = context.new_page()
         self._asked: list[str] = []
         self.console: list[str] = []
@@ -64,6 +65,11 @@ class LabPage:
             "console", lambda message: self.console.append(f"{message.type}: {message.text}")
         )
         self.page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
+
+    def close(self) -> None:
+        """Close the page; its context may serve another one."""
+        self.page.close()
+        self._context.remove_listener("request", self._note_request)
 
     def _note_request(self, request: Request) -> None:
         self._asked.append(request.url)

@@ -22,7 +22,7 @@ def test_a_chapter_runs_and_draws_without_the_outside(
     lab_page.open(server.add_file(chapter))
     lab_page.run_all()
     drawn = lab_page.page.locator(".js-plotly-plot .main-svg")
-    drawn.first.wait_for(timeout=30_000)
+    drawn.first.wait_for(timeout=120_000)
     lab_page.picture(f"chapter-{chapter.stem}", ".jp-Notebook")
     assert lab_page.strangers() == []
 

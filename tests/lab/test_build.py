@@ -15,6 +15,7 @@ from memlab.lab.meters import METERS
 from memlab.lab.registry import LANGUAGES, get, leakers
 from memlab.model.diagnosis import Why
 from memlab.model.memory import FOUR_TYPES, Basis, Pattern
+from tests.lab.ordinary import as_root, run_as_nobody
 
 PACKAGE = str(Path(memlab.__file__).parent.parent)
 
@@ -86,6 +87,16 @@ def test_a_cache_that_cannot_be_written_is_said_so(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     with pytest.raises(MemlabError, match="XDG_CACHE_HOME"):
         build.program("heap")
+
+
+@as_root
+def test_a_cache_that_cannot_be_read_is_said_so(tmp_path):
+    """A home that belongs to somebody else, as after `su` without `-`."""
+    code = "from memlab.lab import build; from memlab.errors import MemlabError\n"
+    code += "try: build.program('heap')\nexcept MemlabError as error: print(error)"
+    done = run_as_nobody("-c", code, home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "set XDG_CACHE_HOME" in done.stdout
 
 
 def test_every_leaker_is_built():

@@ -153,7 +153,7 @@ def test_the_proposal_run_draws_the_recorded_curve(paths, case):
 @pytest.mark.live
 def test_the_command_proposes_runs_and_draws(paths, tmp_path):
     page = tmp_path / "double.html"
-    words = [str(paths["tmpfs"]), "--json", "--run", "--seconds", "3", "--html", str(page)]
+    words = [str(paths["tmpfs"]), "--json", "--run", "--seconds", "6", "--html", str(page)]
     done = subprocess.run(
         [sys.executable, "-m", "memlab.cli.main", "mimic", *words],
         capture_output=True, text=True, check=False, timeout=60,

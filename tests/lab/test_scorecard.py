@@ -164,6 +164,13 @@ def test_a_leak_shows_in_its_window(full):
             assert seen >= FEWEST_BURSTS, case.label
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 6, 7, 12, 50, 84])
+def test_a_draw_has_as_many_cases_as_were_asked_for(most):
+    drawn = draw(1, True, 30.0, most)
+    assert len(drawn) == most
+    assert len({case.kind for case in drawn}) == min(3, most)
+
+
 def test_a_shorter_draw_has_all_kinds():
     few = draw(1, True, 30.0, 12)
     assert {case.kind for case in few} == {"leak", "control", "look-alike"}

@@ -38,7 +38,12 @@ def test_every_leaker_ends_in_order_and_is_named():
         start("tmpfs", "python", rate="4MiB/s"),
         start("process-children", rate="10/s"),
     ]
-    status, said, _ = memlab_says("leak", "--stop-all")
+    status, said, complaint = memlab_says("leak", "--stop-all")
+    assert status == 2
+    assert "would end 3 leakers of your user, whoever started them: --yes" in complaint
+    assert sorted(said.splitlines()) == sorted(f"{r.leaker.name}, pid {r.pid}" for r in runs)
+    assert all(run.alive for run in runs)
+    status, said, _ = memlab_says("leak", "--stop-all", "--yes")
     assert status == 0
     assert sorted(said.splitlines()) == sorted(
         f"ended {run.leaker.name}, pid {run.pid}" for run in runs

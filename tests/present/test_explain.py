@@ -14,12 +14,15 @@ from memlab.errors import Denied
 from memlab.lab.elsewhere import elsewhere
 from memlab.model.diagnosis import Attribution, Diagnosis, Share
 from memlab.model.recording import Recording
+from memlab.model.sample import Sample
 from memlab.observe.pasted import open_pasted
 from memlab.present.card import Elsewhere, card_html
 from memlab.present.explain import explain_html, explain_text
 from memlab.present.growth import growth_of, growth_text
 from memlab.present.page import write
 from memlab.present.ticket import COLUMNS, LINES, ticket_text
+from memlab.procfs.host import InstantTexts
+from tests.diagnose.made import KIB, MIB, A, made, mapping
 
 CAPTURES = sorted((Path(__file__).parent.parent / "data/captures").glob("app_server.*"))
 HOSTILE = "<script>alert(1)</script>\"'&\n\x1b[31m\u202e" + "long " * 60
@@ -153,3 +156,53 @@ def test_nothing_read_is_a_page_too(pasted: tuple[Diagnosis, Recording]) -> None
 def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(Denied, match="cannot be written"):
         write("x", str(tmp_path / "none" / "page.html"))
+
+
+@pytest.mark.parametrize(("uneven", "levels"), [(0, 76), (52 * KIB, 20)], ids=["steps", "blocks"])
+def test_as_many_floors_are_drawn_as_the_verdict_names(uneven: int, levels: int) -> None:
+    """The mappings are read seldom, and statm at each tick: the floors are those of statm then."""
+
+    def size(t: float) -> int:
+        n = round(t * 5)
+        return 10 * MIB + n * 256 * KIB + n % 3 * uneven
+
+    whole = made(
+        lambda t: mapping(A, size(t), "rw-p", "[heap]", rss=size(t)), interval=0.2, rss=size
+    )
+    rare = [
+        sample if n % 5 == 0 else replace(sample, texts=without_smaps(sample))
+        for n, sample in enumerate(whole)
+    ]
+    recording = replace(whole, samples=tuple(rare))
+    diagnosis = diagnose(recording)
+    (finding,) = diagnosis.findings
+    growth = growth_of(recording, diagnosis)
+    assert growth is not None
+    assert "of statm resident" in finding.evidence[0]
+    assert len(np.unique(growth.floors[1])) == finding.levels == levels
+    assert growth.floors[0][0] >= 0 and growth.floors[0][-1] <= growth.times[-1]
+
+
+def without_smaps(sample: Sample) -> InstantTexts:
+    files = {name: text for name, text in sample.texts.files.items() if not name.endswith("smaps")}
+    return InstantTexts(files, sample.texts.calls)
+
+
+@pytest.mark.browser
+def test_no_toolbar_lies_over_the_page(
+    pasted: tuple[Diagnosis, Recording], tmp_path: Path, chromium: str
+) -> None:
+    playwright_api = pytest.importorskip("playwright.sync_api")
+    path = tmp_path / "page.html"
+    path.write_text(explain_html(*pasted, Elsewhere("a", "b", "c", "d")))
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        page.wait_for_selector(".plotly-graph-div .main-svg")
+        page.hover(".plotly-graph-div .nsewdrag")
+        shown = page.locator(".modebar-btn").count()
+        browser.close()
+    assert shown == 0

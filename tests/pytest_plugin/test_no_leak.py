@@ -92,7 +92,10 @@ def test_what_is_kept_is_found_and_named(pytester: pytest.Pytester) -> None:
         "  not seen  less",
     ):
         assert part in said
-    assert "  next      heaptrack python -m pytest 'leaks.py::test_leak[thread_local]'" in said
+    assert (
+        "  next      memray run --trace-python-allocators -o leak.bin -m pytest 'leaks.py::test_leak[thread_local]';"
+        " memray flamegraph --leaks leak.bin" in said
+    )
     assert "checking.py" not in ran.out, "a traceback of ours"
 
 
@@ -250,6 +253,22 @@ def test_it_is_there_by_installation(
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     ran = pytester.runpytest_subprocess("--markers")
     assert "@pytest.mark.no_leak(rounds=100, warm_up=10, collect=True):" in ran.stdout.str()
+
+
+@pytest.mark.live
+def test_a_round_keeps_as_much_however_long_it_takes(pytester: pytest.Pytester) -> None:
+    """On a machine that is busy for a while the later rounds are slow: by the clock the growth would come to rest."""
+    pytester.makepyfile(
+        """
+        import itertools, time
+        ROUND, KEPT = itertools.count(), []
+        def keep():
+            time.sleep(0.02 if next(ROUND) % 100 >= 75 else 0)
+            KEPT.append(bytearray(6_000))
+        def test_leak(no_leak): no_leak(keep, warm_up=0)
+        """
+    )
+    assert _pattern(run(pytester).tests["test_leak"]) == "heap"
 
 
 @pytest.mark.soak

@@ -66,6 +66,8 @@ def test_a_list_that_grows_is_a_leak_and_its_variables_stay() -> None:
     assert any(f"keeps {kib} KiB" in rows["each repeat"] for kib in (389, 390, 391, 392, 393))
     assert card is not None and "<details>" in card
     assert "<svg" in str(leak["html"])
+    assert "more repeats the machine" in str(leak["html"])
+    assert "at this rate" not in str(leak["html"])
 
 
 def test_what_is_freed_and_what_only_fills_is_no_leak() -> None:

@@ -129,11 +129,14 @@ def _numbered(case: Case, number: int) -> Case:
 
 
 def _thinned(drawn: list[Case], most: int) -> list[Case]:
-    """The first of each kind, in proportion, at least one."""
-    kept: list[Case] = []
-    for kind in KINDS:
-        of_kind = [case for case in drawn if case.kind == kind]
-        kept += of_kind[: max(1, round(most * len(of_kind) / len(drawn)))]
+    """So many: the first of each kind, in proportion, at least one where there is room for one of each."""
+    of_kind = {kind: [case for case in drawn if case.kind == kind] for kind in KINDS}
+    shares = {kind: most * len(cases) / len(drawn) for kind, cases in of_kind.items()}
+    counts = dict.fromkeys(KINDS, 0)
+    for _ in range(most):
+        none_yet = [kind for kind in KINDS if not counts[kind]]
+        counts[max(none_yet or KINDS, key=lambda kind: shares[kind] - counts[kind])] += 1
+    kept = [case for kind in KINDS for case in of_kind[kind][: counts[kind]]]
     return [case for case in drawn if case in kept]
 
 

@@ -277,7 +277,7 @@ def _live(results: Sequence[Result]) -> str:
     text = (
         f"{watched} cases were watched by `memlab diagnose PID` as well, by another process at the same time;"
         f" {same} times it said what was said of the recording, pattern included. It begins a moment"
-        " later or sooner, so that the seconds may differ by a quarter."
+        " later or sooner, so that the seconds may differ by a tenth."
     )
     head = ("case", "live", "", "ended after", "recording", "", "would have ended after")
     return text + ("\n\n" + table(head, rows) if rows else "")

@@ -22,9 +22,11 @@ _MARKS = (
 _BAD = ("wrong pattern", "missed", "false alarm", "undecided", "failed")
 
 
-def page(rows: list[tuple[Case, Judged]], seconds: float, version: str) -> str:
-    """The page as Markdown."""
-    return "\n".join(_lines(rows, seconds, version)) + "\n"
+def page(
+    rows: list[tuple[Case, Judged]], seconds: float, version: str, *, again: bool = False
+) -> str:
+    """The page as Markdown; `again`: recordings of an earlier run were judged, and nothing was run."""
+    return "\n".join(_lines(rows, seconds, version, again)) + "\n"
 
 
 def summary(rows: list[tuple[Case, Judged]]) -> str:
@@ -39,7 +41,9 @@ def row_text(case: Case, found: Judged) -> str:
     return f"{found.mark(case):13} {case.name:28} truth {case.truth:10} {said[:110]}"
 
 
-def _lines(rows: list[tuple[Case, Judged]], seconds: float, version: str) -> Iterator[str]:
+def _lines(
+    rows: list[tuple[Case, Judged]], seconds: float, version: str, again: bool
+) -> Iterator[str]:
     yield "# Strangers: programs that nobody here wrote"
     yield ""
     yield (
@@ -48,10 +52,13 @@ def _lines(rows: list[tuple[Case, Judged]], seconds: float, version: str) -> Ite
         " cgroup, a folder that is removed, loopback only) under a bounded load, and is judged blind by"
         f" `memlab diagnose PID --json --seconds {seconds:g}`; where it forks, with `--tree`."
     )
+    if again:
+        yield ""
+        yield "The recordings are of an earlier run, judged anew by this version (`--again`)."
     yield ""
     yield (
-        "The truth of a case is from its issue, its changelog or its manual, and was checked by a long"
-        " look at /proc/PID/status that the judge has no part in (`--long-look`). `undecided` is a miss."
+        "The truth of a case is from its issue, its changelog or its manual; `--long-look` holds it against"
+        " /proc/PID/status, which the judge has no part in. `undecided` is a miss."
         " *Apart* are programs that grow as long as they are watched and give all back when their work is done."
     )
     yield ""

@@ -68,7 +68,7 @@ def judge_recordings(case: Case, folder: Path) -> Judged:
     """Judge what an earlier run kept in `folder`, as `memlab diagnose FILE` does."""
     paths = kept(case, folder)
     if not paths:
-        return Judged(case.name, skipped=f"{folder} has no recording of it")
+        return Judged(case.name, skipped="no recording of it was kept")
     try:
         answers = [diagnose(open_recording(str(path))).to_json() for path in paths]
     except MemlabError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from memlab.procfs.oom import prefix
+
 _ESCAPES = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]"
 )
@@ -15,25 +17,6 @@ _NUMBERED = re.compile(
 )
 _FILE_NAME = re.compile(
     r"^/?(?:proc/)?(?:\w+/)*(?:meminfo|status|smaps|smaps_rollup|vmstat|maps):(?=\S)"
-)
-_ISO = r"\d{4}-\d\d-\d\d[T ][\d:]{8}(?:[.,]\d+)?(?:Z|[+-][\d:]+)?"
-_LOG = re.compile(
-    r"^(?:\d+,\d+,\d+,[^;]{1,40};"  # /dev/kmsg
-    rf"|(?:[A-Z][a-z]{{2}} +\d+ [\d:]{{8}}|{_ISO})(?: +\S+)? kernel: ?"
-    r"|kernel: ?)"
-)
-_LEVEL = re.compile(
-    r"^(?:kern|user|daemon|syslog) *:(?:emerg|alert|crit|err|warn|notice|info|debug) *: "
-)
-# dmesg: seconds since boot, -T, -H and -e (a minute, then steps), -d, --time-format iso
-_TIMES = (
-    r"\d+\.\d{3,9}(?: <[ \d.]+>)?",
-    r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]+ \d{4}",
-    r"[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d",
-    r"[+<] *\d+\.\d{3,9}>?",
-)
-_DMESG = re.compile(
-    rf"^(?:<\d+>)? ?(?:\[ *(?:{'|'.join(_TIMES)})\]|{_ISO}(?= )) ?(?:\[ *[TC]\d+\] ?)?(?:\S+ kernel: ?)?"
 )
 _PROMPT = re.compile(r"^\s*(?:\[[^\]]*\]|[\w.@:~/-]+)?[$#%] +(?=\S)")
 _GROUPED = re.compile(
@@ -52,7 +35,8 @@ def lines_of(text: str) -> list[str]:
 
 def _bare(line: str) -> str:
     line = _UNSEEN.sub("", line)
-    for mark in (_QUOTE, _LOG, _LEVEL, _DMESG, _FILE_NAME, _NUMBERED):
+    line = prefix.strip(_QUOTE.sub("", line, count=1))
+    for mark in (_FILE_NAME, _NUMBERED):
         line = mark.sub("", line, count=1)
     line = line.replace("\t", " ")
     if not line.startswith(_LISTS):
