@@ -45,6 +45,8 @@ def watch_rounds(
     of two; and what only filled a cache may be full by then. An undecided window is followed by longer ones.
     With `collect` the garbage collector runs before each reading. An exception of `call` passes through.
     """
+    if collect:
+        gc.collect()  # what a failed test before left in cycles is room too, once it is collected
     filled = fill()
     windows: list[Seen] = []
     try:

@@ -47,8 +47,10 @@ def test_a_lower_loglevel_frees_the_machine_and_loses_nothing_but_the_copy():
         # the crowd, and a few of the guest's own
         assert (cell.tasks >= QUICK_CROWD) == bool(cell.dump_tasks)
         # while the kernel prints nobody runs on the only CPU. The line may be ahead by what a late reader
-        # makes up for (0.02 s), the channel (32 characters, and as many on their way) and a piece (32)
-        assert cell.stall_seconds >= serial_seconds(cell.console_bytes - 96, cell.baud) - 0.021
+        # makes up for (0.02 s), the channel (32 characters, and as many on their way) and a piece (32); and the
+        # guest has set its clock by an emulated timer: on a busy machine it was 1.4 % slow
+        line = serial_seconds(cell.console_bytes - 96, cell.baud)
+        assert cell.stall_seconds >= 0.95 * line - 0.021
     loud, short, quiet, *_, silent = table.cells
     assert loud.console_lines == loud.lines
     assert (quiet.console_lines, silent.console_lines) == (1, 0)

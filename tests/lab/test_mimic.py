@@ -140,9 +140,11 @@ def test_the_proposal_run_draws_the_recorded_curve(paths, case):
     What moves right at a reading may show there in one of them and not in the other: for the largest
     move, that is its size for as long as until the next reading.
     """
-    found = reenact(mimic(open_recording(paths[case])), seconds=6)
+    recorded = mimic(open_recording(paths[case]))
+    found = reenact(recorded, seconds=6)
     growth, off = found.growth, found.reenacted.distance
-    assert found.reenacted.growth.times[-1] == pytest.approx(6, abs=0.7)
+    times = recorded.growth.times  # as far apart as the machine let them be
+    assert found.reenacted.growth.times[-1] == pytest.approx(times[times <= 6][-1], abs=0.7)
     misread = np.abs(np.diff(growth.values)).max() * np.sqrt(np.diff(growth.times).max() / 6)
     assert off.size < misread + 0.05 * np.ptp(growth.values), mimicry_text(found)
     title = mimicry_figure(found).layout.title.text

@@ -271,6 +271,26 @@ def test_a_round_keeps_as_much_however_long_it_takes(pytester: pytest.Pytester) 
     assert _pattern(run(pytester).tests["test_leak"]) == "heap"
 
 
+@pytest.mark.live
+def test_room_that_the_collector_makes_hides_no_leak(pytester: pytest.Pytester) -> None:
+    """A test that fails leaves its traceback in cycles: collected in the window, that was room for what leaks."""
+    pytester.makepyfile(
+        """
+        import gc
+        KEPT = []
+        def cycles():
+            for n in range(30_000):
+                one = {"n": n}
+                one["itself"] = one
+        def test_leak(no_leak):
+            gc.disable()
+            cycles()
+            no_leak(lambda: KEPT.append([{"n": n} for n in range(20)]))
+        """
+    )
+    assert _pattern(run(pytester).tests["test_leak"]) in ("anonymous", "heap")
+
+
 @pytest.mark.soak
 @pytest.mark.live
 def test_no_flake_in_200_runs_and_the_leak_in_20_of_20(pytester: pytest.Pytester) -> None:
