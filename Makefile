@@ -71,14 +71,16 @@ system: $(RUN)
 # ---- the checks ------------------------------------------------------------------------------
 
 test: test-setup ## run every check: lint, types, tests, notebooks, browser, packaging, scorecard
-	@passed=0; failed=0; report=; \
+	@mkdir -p build; rm -f build/*.stage; passed=0; failed=0; report=; \
 	for stage in $(STAGES); do \
 	    printf '\n==== %s\n' $$stage; began=$$(date +%s); \
-	    if $(MAKE) --no-print-directory $$stage; then word=ok; passed=$$((passed + 1)); \
+	    { $(MAKE) --no-print-directory $$stage 2>&1; echo $$? > build/status; } | tee build/$$stage.stage; \
+	    if [ "$$(cat build/status)" = 0 ]; then word=ok; passed=$$((passed + 1)); \
 	    else word=FAILED; failed=$$((failed + 1)); fi; \
 	    report="$$report$$(printf '%-10s %-7s %4d s' $$stage $$word $$(($$(date +%s) - began)))\n"; \
 	done; \
 	printf "\n==== summary\n$$report"; \
+	grep -hE '^(FAILED|ERROR|E  ) ' build/*.stage; \
 	printf 'stages: %d passed, %d failed\n' $$passed $$failed; [ $$failed = 0 ]
 
 lint: $(TESTS) ## style of code and notebooks

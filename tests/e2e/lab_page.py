@@ -22,11 +22,12 @@ _READY = """() => {
   return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
 # from the notebook itself: the page shows no number where a cell's source is folded
-_CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+_CELLS = r"""() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
   .filter(cell => cell.cell_type === 'code')
   .map(cell => ({
     number: cell.execution_count, state: cell.executionState,
-    errors: cell.getOutputs().filter(o => o.output_type === 'error').map(o => `${o.ename}: ${o.evalue}`),
+    errors: cell.getOutputs().filter(o => o.output_type === 'error').map(
+      o => `${o.ename}: ${o.evalue}\n${o.traceback.slice(-2).join('\n').replace(/\x1b\[[\d;]*m/g, '')}`),
   }))"""
 _PLOTS = """() => [...document.querySelectorAll('.memlab-chart')].map(el => ({
   title: el.querySelector('.memlab-title').textContent,
