@@ -76,7 +76,7 @@ def format_bytes(count: float) -> str:
     sign, size = ("-", -count) if count < 0 else ("", count)
     if size < KIB:
         return f"{sign}{size:.0f} B"
-    units = ["KiB", "MiB", "GiB", "TiB"]
+    units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
     size /= KIB
     while size >= 999.5 and len(units) > 1:
         size, units = size / KIB, units[1:]

@@ -63,6 +63,7 @@ def test_durations():
         (999.9 * 1024, "0.976 MiB"),
         (-2097152, "-2 MiB"),
         (3 << 40, "3 TiB"),
+        (999 << 50, "999 PiB"),
     ],
 )
 def test_sizes_are_printed_with_three_figures(count, text):

@@ -234,6 +234,11 @@ def _too_few(recording: Recording, judged: list[Judged]) -> str:
 
 def _more(recording: Recording) -> str:
     pid = recording.header.pid or "PID"
+    if recording.header.asked.get("killed"):
+        return (
+            "memlab oom read, with the report, says why it was chosen and what held the rest; of the next run of the"
+            " program a log of ten readings: memlab record, or pidstat -r -p PID 60 10"
+        )
     if recording.header.asked.get("pasted"):
         return (
             f"a log of ten readings, as pidstat -r -p {pid} 60 10 takes in ten minutes, or on that machine:"

@@ -46,3 +46,9 @@ def test_what_is_next_for_a_process_elsewhere_is_not_to_watch_its_pid_here(tmp_p
     assert finding.pattern is None
     assert "memlab diagnose" not in finding.next
     assert "memlab-capture 4242" in finding.next
+
+
+def test_who_was_killed_is_not_to_be_watched():
+    text = said(CAPTURES.parent / "oom" / "linux-2.6.24-global.syslog.txt")
+    assert "SABnzbd.py (pid 5790) was killed" in text
+    assert "to decide memlab oom read" in text and "diagnose 5790" not in text

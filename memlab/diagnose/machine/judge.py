@@ -49,7 +49,7 @@ def diagnose_machine(recording: Recording, cost: Cost | None = None) -> Diagnosi
         reason=reason,
         findings=_findings(recording, found) if verdict is Verdict.LEAK else (),
         not_seen=tuple(_not_seen(recording, who)),
-        notes=_notes(recording, reason, ledger, slabs),
+        notes=_notes(recording, reason, found, ledger, slabs),
         decide=decide,
         attribution=split(recording),
         cost=cost or Cost(0.0, 0.0, len(recording)),
@@ -63,21 +63,18 @@ def _rank(one: Told) -> tuple[bool, bool, float]:
 
 
 def _findings(recording: Recording, found: list[Told]) -> tuple[Finding, ...]:
+    """Not of what was started in this window: setting up looks the same."""
     room = _room(recording)
-    return tuple(finding(one.rising, room, _evidence(recording, one)) for one in found)
-
-
-def _evidence(recording: Recording, one: Told) -> tuple[str, ...]:
-    part = one.rising.part
-    said = [*part.evidence(), *one.evidence]
-    if part.born:
-        after = part.account.series.times[0] - recording.samples[0].monotonic
-        said.append(f"it was started in this window, and first seen after {format_seconds(after)}")
-    return tuple(said)
+    return tuple(
+        finding(one.rising, room, (*one.rising.part.evidence(), *one.evidence))
+        for one in found
+        if not one.rising.part.born
+    )
 
 
 # who ends between the listing and its reading is in the listing only
 _FEW = 100
+_NAMED = 3
 
 _Judged = tuple[Verdict, str, Why | None, str | None]
 
@@ -116,13 +113,20 @@ def _of_found(first: Told, moved: str) -> _Judged:
 
 
 def _notes(
-    recording: Recording, reason: Why | None, ledger: list[Part], slabs: Caches
+    recording: Recording, reason: Why | None, found: list[Told], ledger: list[Part], slabs: Caches
 ) -> tuple[str, ...]:
-    """What grew beside, and is no leak."""
+    """What grew beside, and is no leak, or none yet."""
+    said = []
+    young = [one.rising.part.account.where for one in found if one.rising.part.born]
+    if 0 < len(young) < len(found):  # where all are young, that is the verdict
+        others = f", and {len(young) - _NAMED} more" if len(young) > _NAMED else ""
+        said.append(
+            f"started in this window, it grew too, as it does while it sets up: {'; '.join(young[:_NAMED])}{others}"
+        )
     named = given_back.named(recording, ledger, slabs)
-    if reason is Why.PAGE_CACHE or not named:
-        return ()
-    return (f"no leak, for the kernel gives it back when memory is short: {named}",)
+    if named and reason is not Why.PAGE_CACHE:
+        said.append(f"no leak, for the kernel gives it back when memory is short: {named}")
+    return tuple(said)
 
 
 def _room(recording: Recording) -> tuple[str, float] | None:

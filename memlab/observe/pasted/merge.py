@@ -181,8 +181,9 @@ def _merged(taken: Sequence[tuple[str, Taken]], asked: int | None) -> Recording:
         series = one.series if one.timed or end is None else _at(end, one.series)
         given |= {name: of for name, of in series.items() if name not in given}
     samples, copies = _samples([one for _, one in taken], pid, end)
+    killed = any(one.killed for _, one in taken)
     recording = Recording(
-        Header(target={"pid": pid, "comm": comm or "?"}, asked={"pasted": True}),
+        Header(target={"pid": pid, "comm": comm or "?"}, asked={"pasted": True, "killed": killed}),
         samples,
         given=given,
         sources=tuple(f"{path}: {sentence}" for path, one in taken for sentence in _sources(one))

@@ -28,6 +28,7 @@ def read(lines: list[str], pid: int | None = None) -> Taken:
         cannot=(
             "a report is one moment: whether the victim leaked, or was only the largest, it does not say",
         ),
+        killed=bool(kills),
     )
 
 

@@ -19,7 +19,7 @@ class Taken:
     or below /proc/PID where it begins with "PID/", kernel's text). told: sentences it says by itself; cannot:
     what it cannot say. pids: all that it could be read for. program: whose mappings these are, where only they
     tell. of_machine: it is about no process. timed: the times of the series are seconds; else its looks are
-    counted, and nobody knows when they were.
+    counted, and nobody knows when they were. killed: it tells of the end of that process.
     """
 
     what: str
@@ -33,6 +33,7 @@ class Taken:
     program: str | None = None
     of_machine: bool = False
     timed: bool = True
+    killed: bool = False
 
     @property
     def has_clock(self) -> bool:
