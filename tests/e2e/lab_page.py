@@ -105,7 +105,7 @@ class LabPage:
         """Run one of JupyterLab's commands, as its menu does, without waiting for its end."""
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
 
-    def run_all(self, seconds: float = 90.0) -> None:
+    def run_all(self, seconds: float = 180.0) -> None:
         """Run every cell and wait until each has its number; a failing cell fails."""
         self._ask_to_run()
         wait(self._over, seconds, lambda: f"cells still run: {self.cells()}")
@@ -149,7 +149,7 @@ class LabPage:
         found: list[dict[str, Any]] = self.page.evaluate(_PLOTS)
         return found
 
-    def until_charts(self, predicate: Any, seconds: float = 30.0) -> list[dict[str, Any]]:
+    def until_charts(self, predicate: Any, seconds: float = 90.0) -> list[dict[str, Any]]:
         """Wait until `predicate(charts)` holds, and return them."""
         wait(
             lambda: predicate(self.charts()),

@@ -8,7 +8,7 @@ from memlab.lab.paths import notebooks_folder
 from tests.e2e.jupyter import Server
 from tests.e2e.lab_page import LabPage
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 CHAPTERS = sorted(
     {*notebooks_folder().glob("[0-9][0-9]_*.ipynb")} - {*notebooks_folder().glob("00_*")}
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,20 +39,23 @@ def open_lab(server: Server, lab_page: LabPage, name: str) -> None:
 
 
 def press(server: Server, lab_page: LabPage, button: str, then: str) -> None:
-    """Press a button until `then` is shown: a page that has just been loaded may lose a click."""
+    """Press a button until `then` is shown: a page that has just been loaded may lose a click.
+
+    A button that has done its work may be greyed: it is not pressed again.
+    """
+    found = lab_page.page.get_by_role("button", name=button, exact=True)
 
     def shown() -> bool:
         return bool(lab_page.page.get_by_text(then).count())
 
-    for _attempt in range(3):
+    for _attempt in range(4):
         assert lab_page.dialogs() == []
-        lab_page.page.get_by_role("button", name=button, exact=True).click()
-        try:
+        if found.is_enabled():
+            found.click()
+        with suppress(AssertionError):
             until(shown, seconds=20)
             return
-        except AssertionError:
-            continue
-    raise AssertionError(f"{button}: no {then!r} on the page")
+    raise AssertionError(f"{button}: no {then!r} on the page: {lab_page.console[-10:]}")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

@@ -13,7 +13,7 @@ from memlab.present.explain import explain_html
 from memlab.present.growth import growth_of
 from memlab.present.page import page, write
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 CAPTURES = sorted((Path(__file__).parent.parent / "data/captures").glob("app_server.*"))
 
 

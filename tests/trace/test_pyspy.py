@@ -4,13 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-import memlab
 from memlab.errors import Unsupported
 from memlab.lab.experiment import start
 from memlab.lab.registry import get
@@ -18,14 +16,11 @@ from memlab.model.memory import Pattern
 from memlab.model.stacks import Of
 from memlab.procfs import status
 from memlab.procfs.host import Host
-from memlab.trace import attach, choose, pauses, pyspy
+from memlab.trace import choose, pauses, pyspy
 from memlab.trace.watch import EARLY, Watch
-from tests.signals import heed_signals
+from tests.trace.kills import PACKAGE, kill_in_every_way, runs_untraced
 from tests.trace.sites import first_site, traced
-from tests.trace.test_strace import runs_untraced
 from tests.waiting import until
-
-PACKAGE = str(Path(memlab.__file__).parent.parent)
 
 
 def is_here():
@@ -327,52 +322,16 @@ def test_a_python_program_that_leaks_descriptors_gets_py_spy_by_itself():
     assert f"× descriptor: {site}, " in done.stdout
 
 
-# without the command's own start, which takes most of a second
-SCRIPT = """
-import sys
-from memlab.model.memory import Pattern
-from memlab.trace import pyspy
-from memlab.trace.watch import Watch
-pyspy.trace(int(sys.argv[1]), Watch(60), Pattern.FD)
-"""
-
-
-def tracer_or_why_not(pid, command):
-    tracer = attach.tracer_of(pid)
-    if not tracer and command.poll() is not None:
-        pytest.fail(command.stderr.read())
-    return tracer
-
-
-def kill_in_every_way(rounds):
-    ways = [(who, number) for who in ("memlab", "tracer") for number in (9, 15, 2)]
+def kill_the_tracer_of_a_python_program(rounds):
     with start("fd-files", "python", rate="50/s", control=True) as leaker:
-        for nth in range(rounds):
-            who, number = ways[nth % len(ways)]
-            with subprocess.Popen(
-                [sys.executable, "-c", SCRIPT, str(leaker.pid)],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_signals,
-            ) as command:  # fmt: skip
-                tracer = until(lambda command=command: tracer_or_why_not(leaker.pid, command), 60)
-                time.sleep(nth % 7 / 100)  # which call it stands at is chance
-                if who == "memlab":
-                    command.send_signal(number)
-                else:
-                    os.kill(tracer, number)
-                until(lambda: runs_untraced(leaker.pid))
-                until(lambda tracer=tracer: not os.path.exists(f"/proc/{tracer}"))
-                command.communicate(timeout=30)
-            before = leaker.ledger[-1]["count"]
-            until(lambda before=before: leaker.ledger[-1]["count"] > before)
-        assert attach.tracer_of(leaker.pid) == 0
+        kill_in_every_way(leaker, "pyspy", "FD", rounds)
 
 
 def test_whoever_is_killed_the_python_program_runs_on_untraced():
-    kill_in_every_way(12)
+    kill_the_tracer_of_a_python_program(12)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_whoever_is_killed_two_hundred_times_the_python_program_runs_on_untraced():
-    kill_in_every_way(200)
+    kill_the_tracer_of_a_python_program(200)

@@ -8,22 +8,18 @@ from pathlib import Path
 
 import pytest
 
-import memlab
 from memlab.errors import Denied, Gone, Refused, Unsupported
 from memlab.lab.experiment import Experiment, spawn_guard, start
 from memlab.lab.options import check
 from memlab.lab.registry import get
 from memlab.model.memory import Pattern
 from memlab.model.stacks import Of
-from memlab.procfs import status
-from memlab.procfs.host import Host
 from memlab.trace import attach, strace
 from memlab.trace.watch import Watch
-from tests.signals import heed_signals
+from tests.trace.kills import PACKAGE, child, kill_in_every_way, runs_untraced, tracer_of
 from tests.trace.sites import first_site, stepped, traced
 from tests.waiting import until
 
-PACKAGE = str(Path(memlab.__file__).parent.parent)
 pytestmark = [pytest.mark.live, pytest.mark.needs("strace", "addr2line", "gcc")]
 
 # leaker, its pattern, what a stack holds, bytes of a unit beyond its chunk (the guard of a stack)
@@ -88,67 +84,26 @@ def test_a_python_program_is_said_to_show_frames_of_c_only():
     assert any("memray" in doubt for doubt in stacks.doubts)
 
 
-# without the command's own start, which takes most of a second
-SCRIPT = """
-import sys
-from memlab.model.memory import Pattern
-from memlab.trace import strace
-from memlab.trace.watch import Watch
-strace.trace(int(sys.argv[1]), Watch(60), Pattern.ANONYMOUS)
-"""
-
-
-def child(*command):
-    return subprocess.Popen(
-        [sys.executable, *command],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": PACKAGE}, preexec_fn=heed_signals,
-    )  # fmt: skip
-
-
-def runs_untraced(pid):
-    said = status.read(Host(), pid)
-    return not said.state.startswith(("t", "T")) and said.others["tracer_pid"] == "0"
-
-
-def strace_of(pid):
-    """The tracer's pid, once there is one."""
-    return until(lambda: attach.tracer_of(pid))
-
-
-def kill_in_every_way(rounds):
-    ways = [(who, number) for who in ("memlab", "strace") for number in (9, 15, 2)]
+def kill_the_tracer(rounds):
     with start("anonymous", "c", rate="20/s", chunk="4KiB", cap="64MiB") as leaker:
-        for nth in range(rounds):
-            who, number = ways[nth % len(ways)]
-            with child("-c", SCRIPT, str(leaker.pid)) as command:
-                tracer = strace_of(leaker.pid)
-                if who == "memlab":
-                    command.send_signal(number)
-                else:
-                    os.kill(tracer, number)
-                until(lambda: runs_untraced(leaker.pid))
-                until(lambda tracer=tracer: not os.path.exists(f"/proc/{tracer}"))
-                command.communicate(timeout=30)
-            before = leaker.ledger[-1]["count"]
-            until(lambda before=before: leaker.ledger[-1]["count"] > before or leaker.holding)
+        kill_in_every_way(leaker, "strace", "ANONYMOUS", rounds)
 
 
 def test_whoever_is_killed_the_target_runs_on_untraced():
-    kill_in_every_way(20)
+    kill_the_tracer(20)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_whoever_is_killed_two_hundred_times_the_target_runs_on_untraced():
-    kill_in_every_way(200)
+    kill_the_tracer(200)
 
 
 def test_ctrl_c_shows_what_was_seen():
     with start("anonymous", "c", paused=True) as leaker:
         which = ("--engine", "strace", "--seconds", "60", "--json")
         command = child("-m", "memlab.cli.main", "trace", str(leaker.pid), *which)
-        strace_of(leaker.pid)
+        tracer_of(leaker.pid, command)
         until(lambda: "attaches" in (command.stderr.readline() or "attaches"))
         until(lambda: leaker.step(1))
         command.send_signal(signal.SIGINT)
@@ -164,7 +119,7 @@ def test_what_cannot_be_traced_is_one_clear_sentence():
             ["strace", "-o", "/dev/null", "-p", str(leaker.pid)], stderr=subprocess.DEVNULL
         )
         try:
-            strace_of(leaker.pid)
+            tracer_of(leaker.pid, tracer)
             with pytest.raises(Refused, match="traced by strace"):
                 attach.check(leaker.pid)
         finally:
