@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memlab.errors import MemlabError
@@ -23,9 +23,11 @@ from memlab.model.memory import Pattern
 from memlab.model.stacks import Stacks
 from memlab.trace.choose import ENGINES, Engine
 from memlab.trace.watch import Watch
-from memlab.units import KIB
+from memlab.units import KIB, MIB
 
 EVENTS = 24
+# memray's own libraries, threads and the 16 MiB of its file that it maps: below the limit of the box
+_ROOM = 256 * MIB
 _SMALL = 128 * KIB  # malloc maps blocks from here on, which one of them is about
 _SECONDS, _STEP_SECONDS, _READY = 15.0, 100.0, 20.0
 # engines with stacks of bytes, by what they can see at all; the rest would be empty columns
@@ -85,6 +87,9 @@ def _started(leaker: Leaker, lang: str) -> Experiment:
         if leaker.chunk_bytes > _SMALL:  # memray wants room of its own below the limits of the box
             asked["chunk"] = _SMALL
     options = check(leaker, asked)
+    if lang == "python":
+        need = options.need
+        options = replace(options, need=replace(need, virtual=need.virtual + _ROOM))
     run = Experiment(leaker, lang, spawn_guard([*argv, *options.arguments], options, leaker.name))
     try:
         run.wait(lambda: run.ready and run.box, _READY)

@@ -15,9 +15,9 @@ from memlab.lab.registry import get
 from memlab.model.memory import Pattern
 from memlab.trace import memray
 from memlab.trace.watch import Watch
+from tests.trace.kills import PACKAGE, runs_untraced
 from tests.trace.sites import first_site, watched
-from tests.trace.test_pyspy import PACKAGE, is_here
-from tests.trace.test_strace import runs_untraced
+from tests.trace.test_pyspy import is_here
 
 pytest.importorskip("memray")
 pytestmark = [pytest.mark.live, pytest.mark.needs("gdb")]
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.live, pytest.mark.needs("gdb")]
 def with_packages(name, chunk="64KiB"):
     """A Python leaker that can import memray: `start` gives it no packages at all (-S -E)."""
     leaker = get(name)
-    options = check(leaker, {"rate": "8/s", "chunk": chunk})
+    options = check(leaker, {"rate": "8/s", **({"chunk": chunk} if chunk else {})})
     argv = [sys.executable, "-u", str(leaker.path("python")), *options.arguments]
     return experiment.Experiment(leaker, "python", experiment.spawn_guard(argv, options, name))
 
@@ -97,6 +97,14 @@ def test_an_interpreter_without_memray_is_said_to_lack_it():
         ),
     ):
         memray.why_not(leaker.pid)
+
+
+def test_without_room_for_its_file_that_is_said():
+    with with_packages("fd-files", chunk=None) as leaker:
+        leaker.wait(lambda: leaker.ready and leaker.box and leaker.ledger)
+        with pytest.raises(Unsupported, match="of 256 MiB that the process may have"):
+            memray.trace(leaker.pid, Watch(2))
+        assert runs_untraced(leaker.pid)
 
 
 @pytest.mark.needs("gcc")
