@@ -15,8 +15,9 @@ import numpy as np
 from memlab.diagnose.account import Account
 from memlab.diagnose.alike import alike
 from memlab.diagnose.outside import BATCH, GROUP_KERNEL, OBJECT_BYTES
-from memlab.diagnose.trend import Shape, Trend
+from memlab.diagnose.trend import LEVEL_SHARE, Shape, Trend
 from memlab.model.memory import Pattern
+from memlab.model.series import Series
 
 _Read = tuple[Account, Trend]
 # what a window alone cannot decide, or decides by floors that have rested for a block of it at the least
@@ -42,22 +43,37 @@ def _with_larger(one: _Read, read: Sequence[_Read]) -> Trend | None:
         rests = ended.shape is Shape.UNCLEAR and 0 < ended.decided_after <= ended.level_seconds
         if not larger or not (ended.shape is Shape.STOPPED or rests):
             continue
-        if _at_one_reading(account, found, ended):
+        if _at_one_reading(account, found, ended) or _by_little_at_one(account, other):
             return replace(found, shape=ended.shape, levels=0, told="")
     return None
 
 
 def _at_one_reading(account: Account, found: Trend, ended: Trend) -> bool:
     """Whether it has risen last when that had: by a grain, or by however little (an index grows by bytes)."""
-    times = account.series.times
-    rises = np.flatnonzero(np.diff(account.series.values) > 0)
-    by_little = float(times[-1] - times[rises[-1] + 1]) if len(rises) else 0.0
-    for level in (found.level_seconds, by_little):
-        at = int(np.searchsorted(times, float(times[-1]) - level))
-        gap = float(times[at] - times[at - 1]) if 0 < at < len(times) else 0.0
-        if level > 0 and abs(level - ended.level_seconds) <= gap:
-            return True
-    return False
+    gap = _gap(account.series, found.level_seconds)
+    if found.level_seconds > 0 and abs(found.level_seconds - ended.level_seconds) <= gap:
+        return True
+    level = _level(account.series)
+    return level > 0 and abs(level - ended.level_seconds) <= _gap(account.series, level)
+
+
+def _by_little_at_one(account: Account, other: Account) -> bool:
+    """The same of two that have both been level for a block: a full cache that copies its index takes crumbs too."""
+    mine, theirs = _level(account.series), _level(other.series)
+    rested = mine >= LEVEL_SHARE * account.series.seconds
+    return rested and abs(mine - theirs) <= _gap(account.series, mine)
+
+
+def _level(series: Series) -> float:
+    """Seconds since its last rise, by however little; 0 without one."""
+    rises = np.flatnonzero(np.diff(series.values) > 0)
+    return float(series.times[-1] - series.times[rises[-1] + 1]) if len(rises) else 0.0
+
+
+def _gap(series: Series, level: float) -> float:
+    """Between the reading that was so long before the end and the one before it."""
+    at = int(np.searchsorted(series.times, float(series.times[-1]) - level))
+    return float(series.times[at] - series.times[at - 1]) if 0 < at < len(series) else 0.0
 
 
 def _with_descriptors(one: _Read, read: Sequence[_Read]) -> Trend | None:

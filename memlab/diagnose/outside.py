@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from memlab.diagnose.account import MMAP_THRESHOLD, Account
 from memlab.diagnose.advice import trace
 from memlab.diagnose.alike import alike, apart
@@ -177,20 +179,21 @@ def _has_more_children(recording: Recording) -> bool:
 
 
 def _kernel_getter(recording: Recording, whole: bool = False) -> Callable[[Sample], float | None]:
-    """v1 does not say which part is reclaimable: there the machine's SReclaimable stands for it, which takes too much
-    away rather than too little. `whole` takes nothing away: where something leaks for certain, and the
-    question is only how much lies behind it.
+    """v1 does not say which part is reclaimable: there all rises of the machine's SReclaimable stand for it, whatever
+    others give back meanwhile, which takes too much away rather than too little. `whole` takes nothing away: where
+    something leaks for certain, and the question is only how much lies behind it.
     """
-    first = next((s.meminfo.s_reclaimable for s in recording if s.meminfo), None) or 0
+    risen = recording.series("meminfo.s_reclaimable")
+    rises = np.cumsum(np.maximum(0.0, np.diff(risen.values, prepend=risen.values[:1])))
 
     def get(sample: Sample) -> float | None:
         group, status, stat = outside.group_of(sample), sample.status, sample.stat
         if group is None or group.kernel is None or status is None or stat is None:
             return None
-        given_back = 0 if whole else group.reclaimable
+        given_back = 0.0 if whole else group.reclaimable
         if given_back is None:
-            now = sample.meminfo.s_reclaimable if sample.meminfo else None
-            given_back = max(0, (now or first) - first)
+            at = int(np.searchsorted(risen.times, sample.monotonic, side="right")) - 1
+            given_back = float(rises[at]) if at >= 0 else 0.0
         tables = (status.vm_pte or 0) + (status.vm_pmd or 0)
         return float(group.kernel - tables - stat.num_threads * outside.STACK_BYTES - given_back)
 

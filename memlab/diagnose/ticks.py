@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from memlab.diagnose.account import Account
-from memlab.diagnose.floors import in_words, teeth
+from memlab.diagnose.floors import FEWEST_INSTANTS, in_words, teeth
 from memlab.diagnose.trend import Shape, Trend, trend
 from memlab.model.memory import Basis
 from memlab.model.recording import Recording
+from memlab.model.series import Series
 
 COLUMNS = {
     Basis.RESIDENT: "statm.resident",
@@ -24,7 +25,8 @@ COLUMNS = {
 }
 # what others gained beside it is less than one of the steps between floors, which are ten and more
 MOST_BESIDE = 0.1
-# what may become of it: statm rises with whatever else creeps, so that it makes nothing rise that does not
+# what may become of it: statm rises with whatever else creeps, so that it makes nothing rise that does not, unless that
+# was read too seldom to rise or not: then in steps that are more than all the rest can be
 _MAY_BECOME = {
     Shape.RISING: (Shape.RISING, Shape.SLOWING, Shape.STOPPED, Shape.UNCLEAR),
     Shape.SLOWING: (Shape.RISING, Shape.SLOWING, Shape.STOPPED, Shape.UNCLEAR),
@@ -43,8 +45,9 @@ def at_each_tick(recording: Recording, account: Account, found: Trend) -> Trend:
     within = np.interp(account.series.times[[0, -1]], fine.times, fine.values)
     if abs(within[1] - within[0] - found.growth) > MOST_BESIDE * found.growth:
         return found
-    seen = trend(fine, account.quantum)
-    if seen.shape not in _MAY_BECOME[found.shape]:
+    seldom = found.shape is Shape.UNCLEAR and len(account.series) < FEWEST_INSTANTS
+    seen = trend(_in_large_steps(fine, found.growth) if seldom else fine, account.quantum)
+    if seen.shape not in _MAY_BECOME[found.shape] and not (seldom and seen.shape is Shape.RISING):
         return found
     if seen.shape is Shape.UNCLEAR and len(teeth(fine, account.quantum).times):
         return found  # of a saw the peaks rest for longer than its growth does
@@ -56,3 +59,9 @@ def at_each_tick(recording: Recording, account: Account, found: Trend) -> Trend:
         decided_after=seen.decided_after,
         told=in_words(seen.levels, f" of {column.replace('.', ' ')}") if seen.levels else "",
     )
+
+
+def _in_large_steps(fine: Series, growth: float) -> Series:
+    """As many tenths of the growth as are full: what creeps beside it fills none."""
+    step = MOST_BESIDE * growth
+    return replace(fine, values=np.floor((fine.values - fine.values[0]) / step) * step)

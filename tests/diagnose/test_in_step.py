@@ -54,6 +54,28 @@ def test_what_goes_with_a_cache_that_may_just_be_full_is_not_known_either():
     assert together == [Shape.UNCLEAR, Shape.UNCLEAR]
 
 
+def crumbs(at):
+    """A cache that is full at 21 s and takes a crumb later."""
+    return account(Pattern.HEAP, 4 * MIB * np.minimum(TIMES, 21) + 200 * KIB * (at <= TIMES))
+
+
+def copied(at):
+    """Its index, copied when it is full, and once more later."""
+    return account(Pattern.ANONYMOUS, 40 * KIB * np.minimum(TIMES, 21) + 300 * KIB * (at <= TIMES))
+
+
+def test_a_crumb_that_both_take_at_one_reading_is_no_growth_of_the_smaller():
+    alone, together = shapes(crumbs(42), copied(42))
+    assert alone == [Shape.STOPPED, Shape.RISING]
+    assert together == [Shape.STOPPED, Shape.STOPPED]
+
+
+@pytest.mark.parametrize(("one", "other"), [(42, 30), (55, 55)])
+def test_crumbs_at_two_readings_or_just_now_say_nothing(one, other):
+    alone, together = shapes(crumbs(one), copied(other))
+    assert together == alone
+
+
 @pytest.mark.parametrize("until", [40, 59])
 def test_what_stops_at_another_time_or_goes_on_is_judged_alone(until):
     alone, together = shapes(cache(45), index(until))

@@ -177,3 +177,26 @@ def test_kernel_memory_that_grows_with_files_is_their_inodes_but_not_beside_zomb
     assert (finding.pattern, finding.where) == (Pattern.KERNEL, f"files {SHM}/x/empty-*")
     beside = with_kernel(seen([empty]), lambda t: int(14 * KIB * t), lambda t: int(t / 0.7))
     assert [found.pattern for found in diagnose(beside).findings] == [Pattern.PROCESS]
+
+
+MEMINFO = "MemTotal: 8000000 kB\nMemFree: 6000000 kB\nSReclaimable: {reclaimable} kB\nSUnreclaim: {slab} kB\n"
+
+
+@pytest.mark.parametrize("given_back_by_others", [0, 40_000])
+@pytest.mark.parametrize("reclaimable", [True, False])
+def test_what_the_kernel_gives_back_is_no_leak_whatever_others_give_back(
+    reclaimable, given_back_by_others
+):
+    """Names that are not there: charged to the group, and in SReclaimable, of which others free more meanwhile."""
+    base = with_kernel(seen([]), lambda t: int(400 * KIB * t))
+    samples = []
+    for sample in base:
+        t = sample.monotonic - 1000
+        more = int(400 * t) if reclaimable else 0
+        text = MEMINFO.format(
+            reclaimable=100_000 + more - given_back_by_others * (t > 5), slab=50_000 + int(400 * t)
+        )
+        files = sample.texts.files | {"/proc/meminfo": text.encode()}
+        samples.append(replace(sample, texts=InstantTexts(files, sample.texts.calls)))
+    said = diagnose(replace(base, samples=tuple(samples)))
+    assert said.verdict is (Verdict.NOT_A_LEAK if reclaimable else Verdict.LEAK)

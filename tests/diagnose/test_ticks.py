@@ -67,3 +67,26 @@ def test_it_makes_nothing_rise():
     found, fine = seen(lambda t: 10 + t * t / 8, of_it=lambda v: v - came_down * MIB)
     assert found.shape is Shape.UNCLEAR
     assert fine.shape is Shape.UNCLEAR
+
+
+def bursts(t):
+    """Some 100 MiB at once, at five moments."""
+    count = sum(t >= at for at in (10, 21, 44, 50, 55))
+    return 100 * count + count**0.5
+
+
+def test_large_steps_that_the_mappings_were_read_too_seldom_for_are_seen_in_statm():
+    found, fine = seen(bursts, every=38, seconds=60.0)
+    assert found.shape is Shape.UNCLEAR
+    assert fine.shape is Shape.RISING and fine.levels >= 5
+
+
+def test_what_creeps_beside_one_jump_makes_no_leak_of_it():
+    found, fine = seen(
+        lambda t: 300 * (t > 10) + 0.4 * t,
+        of_it=lambda values: np.where(values > 200 * MIB, 300 * MIB, 0.0),
+        every=38,
+        seconds=60.0,
+    )
+    assert found.shape is not Shape.RISING
+    assert fine.shape is not Shape.RISING
