@@ -1,0 +1,89 @@
+r"""What `bpftrace -f json` prints: a line for each map, `{"type": "map", "data": {"@held": {KEY: [..]}}}`.
+
+A buffer is printed byte by byte: what can be printed as it is, the rest as `\xhh`. A backslash is printed as it is
+too, so a text may have two meanings: the one with as many bytes as were asked for is right, and where there is
+none, or more than one could be, the buffer counts as not read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from memlab.trace.bpf_script import WINDOW, WINDOWS
+from memlab.trace.walk import Top
+
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
+_LOST = re.compile(r"[Ll]ost (\d+) events")
+
+
+@dataclass
+class Said:
+    """maps: by name without "@", each by key as printed; printed: the lines of printf."""
+
+    maps: dict[str, Any] = field(default_factory=dict)
+    printed: list[str] = field(default_factory=list)
+    lost_events: int = 0
+
+    def number(self, key: int) -> int:
+        """Of the counts in @n."""
+        return int(self.maps.get("n", {}).get(str(key), 0))
+
+
+@dataclass(frozen=True)
+class Block:
+    """One that is held: its address, bytes, when it was taken (CLOCK_MONOTONIC, seconds), who asked."""
+
+    address: int
+    bytes: int
+    when: float
+    top: Top
+
+
+def read(lines: Iterable[str]) -> Said:
+    """All that it said; a last line that is cut is left out."""
+    said = Said()
+    for line in lines:
+        try:
+            one = json.loads(line)
+        except ValueError:
+            if (lost := _LOST.search(line)) is not None:
+                said.lost_events += int(lost[1])
+            continue
+        if not isinstance(one, dict):
+            continue
+        kind, data = one.get("type"), one.get("data")
+        if kind in ("map", "stats", "hist") and isinstance(data, dict):
+            for name, values in data.items():
+                said.maps[name.removeprefix("@")] = values
+        elif kind == "printf" and isinstance(data, str):
+            said.printed.append(data)
+        elif kind == "lost_events" and isinstance(data, dict):
+            said.lost_events += int(data.get("events", 0))
+    return said
+
+
+def blocks(said: Said) -> list[Block]:
+    """What is in @held, with the stacks in @w0, @w1, …: a tuple of bytes, nanoseconds, ip, sp, bp."""
+    found = []
+    windows = [said.maps.get(f"w{nth}", {}) for nth in range(WINDOWS)]
+    for key, (size, when, ip, sp, bp, *_) in said.maps.get("held", {}).items():
+        stack = b""
+        for window in windows:
+            part = buffer(window.get(key, ""))
+            if part is None:
+                break
+            stack += part
+        mask = (1 << 64) - 1
+        top = Top(ip & mask, sp & mask, bp & mask, stack)
+        found.append(Block(int(key) & mask, size & mask, (when & mask) / 1e9, top))
+    return found
+
+
+def buffer(text: str) -> bytes | None:
+    """The bytes of a window; None where what is printed has not one meaning of its length."""
+    raw = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return raw.encode("latin-1") if len(raw) == WINDOW else None

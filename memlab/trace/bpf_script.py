@@ -1,0 +1,101 @@
+"""The programs that bpftrace runs in the kernel: who takes what, and who gives it back.
+
+All of them keep what is held by its address in maps of a fixed size, and of each the top of the user's stack, in
+windows of as many bytes as bpftrace copies at most. What is printed when bpftrace ends is read by `bpf_output`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+KEYS = 32_768  # of each map, so many blocks are followed at most
+WINDOW, WINDOWS = 200, 3  # bytes that bpftrace 0.17 copies at most (BPFTRACE_STRLEN), and how often
+# what a map of hashes takes in the kernel for a key (kernel/bpf/hashtab.c, struct htab_elem: 48), all at once
+_ELEMENT, _KEY = 48, 8
+_HELD = 40
+
+# function: (number, how many bytes are asked for, what else is done before)
+_TAKERS: dict[str, tuple[int, str]] = {
+    "malloc": (0, "arg0"),
+    "calloc": (1, "arg0 * arg1"),
+    "realloc": (2, "arg1"),
+    "memalign": (3, "arg1"),
+    "aligned_alloc": (4, "arg1"),
+    "posix_memalign": (5, "arg2"),
+    "valloc": (6, "arg0"),
+    "pvalloc": (7, "arg0"),
+}
+_GIVERS = ("free", "cfree")
+FUNCTIONS = (*_TAKERS, *_GIVERS)
+
+
+def kernel_bytes() -> int:
+    """What the maps take of the kernel's memory while bpftrace runs, about."""
+    each = (_HELD, 8, *[WINDOW + 8] * WINDOWS)
+    return KEYS * sum(size + _KEY + _ELEMENT for size in each)
+
+
+def _begin() -> str:
+    """By what it says of itself one sees whether pids are those that the kernel counts; the ticks say that it is in."""
+    return 'BEGIN { printf("self %d\\n", pid); }\ninterval:ms:100 { printf("in\\n"); }\n'
+
+
+def _forget(key: str) -> str:
+    """What is given back."""
+    names = ("held", *[f"w{nth}" for nth in range(WINDOWS)])
+    return " ".join(f"delete(@{name}[{key}]);" for name in names)
+
+
+def _windows(key: str, sp: str) -> str:
+    return " ".join(
+        f"@w{nth}[{key}] = buf(uptr({sp} + {nth * WINDOW}), {WINDOW});" for nth in range(WINDOWS)
+    )
+
+
+def heap(pid: int, modules: Sequence[tuple[str, frozenset[str]]]) -> str:
+    """Blocks of malloc. modules: (path, which of FUNCTIONS it has) of each file that has a malloc of its own.
+
+    All is noted where a function returns: there instruction, stack and frame pointer are the caller's, so that
+    its frame can be walked by its own unwind table, and nobody else has the block yet.
+    """
+    text = [_begin()]
+    for path, names in modules:
+        for name, (number, size) in _TAKERS.items():
+            if name in names:
+                text += [_taken(pid, path, name, number, size)]
+        for name in _GIVERS:
+            if name in names:
+                text.append(
+                    f'uprobe:"{path}":{name} /pid == {pid} && arg0 != 0/ {{ {_forget("arg0")} }}'
+                )
+    return "\n".join(text) + "\n"
+
+
+def _taken(pid: int, path: str, name: str, number: int, size: str) -> str:
+    asked = f"@asked[tid, {number}]"
+    before, block = f"{asked} = {size} + 1;", "$p = (uint64)retval;"
+    if name == "realloc":  # it frees before it returns, and then another thread may get that address
+        before += f" if (arg0 != 0) {{ {_forget('arg0')} }}"
+    if name == "posix_memalign":
+        before += " @where[tid] = arg0;"
+        block = (
+            "$p = (uint64)0; if (retval == 0) { $p = *(uint64*)uptr(@where[tid]); } "
+            "delete(@where[tid]);"
+        )
+    others = " else { @n[2] = count(); }" if name == "malloc" else ""
+    noted = f'(({asked} - 1), nsecs, reg("ip"), reg("sp"), reg("bp"))'
+    return "\n".join(
+        (
+            f'uprobe:"{path}":{name} {{ if (pid == {pid}) {{ {before} }}{others} }}',
+            f'uretprobe:"{path}":{name} /pid == {pid} && {asked} != 0/ {{',
+            f"  {block}",
+            "  if ($p != 0) {",
+            "    @n[0] = count();",
+            f"    @held[$p] = {noted};",
+            "    if (@held[$p].1 == 0) { @n[1] = count(); } else {",
+            f"    {_windows('$p', 'reg(' + chr(34) + 'sp' + chr(34) + ')')} }}",
+            "  }",
+            f"  delete({asked});",
+            "}",
+        )
+    )
