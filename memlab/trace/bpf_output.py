@@ -1,8 +1,7 @@
 r"""What `bpftrace -f json` prints: a line for each map, `{"type": "map", "data": {"@held": {KEY: [..]}}}`.
 
 A buffer is printed byte by byte: what can be printed as it is, the rest as `\xhh`. A backslash is printed as it is
-too, so a text may have two meanings: the one with as many bytes as were asked for is right, and where there is
-none, or more than one could be, the buffer counts as not read.
+too, so that four bytes may look like one: then there are fewer than were asked for, and the buffer counts as not read.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from memlab.trace.bpf_script import WINDOW, WINDOWS
 from memlab.trace.walk import Top
 
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
+_MASK = (1 << 64) - 1
 _LOST = re.compile(r"[Ll]ost (\d+) events")
 
 
@@ -35,12 +35,17 @@ class Said:
 
 @dataclass(frozen=True)
 class Block:
-    """One that is held: its address, bytes, when it was taken (CLOCK_MONOTONIC, seconds), who asked."""
+    """One that is held: its key as printed, bytes, when it was taken (CLOCK_MONOTONIC, seconds), who asked."""
 
-    address: int
+    key: str
     bytes: int
     when: float
     top: Top
+
+    @property
+    def address(self) -> int:
+        """Printed with a sign, for it is a number of 64 bits."""
+        return int(self.key) & _MASK
 
 
 def read(lines: Iterable[str]) -> Said:
@@ -77,13 +82,20 @@ def blocks(said: Said) -> list[Block]:
             if part is None:
                 break
             stack += part
-        mask = (1 << 64) - 1
-        top = Top(ip & mask, sp & mask, bp & mask, stack)
-        found.append(Block(int(key) & mask, size & mask, (when & mask) / 1e9, top))
+        top = Top(ip & _MASK, sp & _MASK, bp & _MASK, stack)
+        found.append(Block(key, size & _MASK, (when & _MASK) / 1e9, top))
     return found
 
 
 def buffer(text: str) -> bytes | None:
     """The bytes of a window; None where what is printed has not one meaning of its length."""
-    raw = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    if text.count("\\") == text.count(
+        "\\x"
+    ):  # nearly always; tens of thousands of them come at once
+        try:
+            raw = text.encode("latin-1").decode("unicode_escape")
+        except UnicodeDecodeError:
+            raw = ""
+    else:
+        raw = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     return raw.encode("latin-1") if len(raw) == WINDOW else None

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,6 +77,33 @@ def check_btf() -> None:
             "program is found",
             "--engine strace names who called the kernel",
         )
+
+
+def tracepoints(needed: Sequence[str], may: Sequence[str] = ()) -> frozenset[str]:
+    """Which of them this kernel has; Unsupported where one that is needed is missing, or all tracing is."""
+    folders = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+    paths = {
+        f"{folder}/events/{name.replace(':', '/')}": name
+        for folder in folders
+        for name in (*needed, *may)
+    }
+    # tracefs may be mounted for bpftrace only, so it is asked from there
+    command = [sys.executable, "-I", "-S", tracefs.__file__, "ls", "-d", *folders[:1], *paths]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False
+    )
+    found = frozenset(paths[line] for line in done.stdout.splitlines() if line in paths)
+    if not found:
+        raise Unsupported(
+            "this kernel has no trace files (tracefs, CONFIG_TRACING), or they may not be mounted here",
+            "as root on the host: mount -t tracefs none /sys/kernel/tracing",
+        )
+    if missing := [name for name in needed if name not in found]:
+        raise Unsupported(
+            f"this kernel has no tracepoint {', '.join(missing)}",
+            "--engine strace names who called the kernel",
+        )
+    return found
 
 
 def _effective() -> int:

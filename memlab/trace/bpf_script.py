@@ -74,7 +74,9 @@ def heap(pid: int, modules: Sequence[tuple[str, frozenset[str]]]) -> str:
 def _taken(pid: int, path: str, name: str, number: int, size: str) -> str:
     asked = f"@asked[tid, {number}]"
     before, block = f"{asked} = {size} + 1;", "$p = (uint64)retval;"
-    if name == "realloc":  # it frees before it returns, and then another thread may get that address
+    if (
+        name == "realloc"
+    ):  # it frees before it returns, and then another thread may get that address
         before += f" if (arg0 != 0) {{ {_forget('arg0')} }}"
     if name == "posix_memalign":
         before += " @where[tid] = arg0;"
@@ -99,3 +101,62 @@ def _taken(pid: int, path: str, name: str, number: int, size: str) -> str:
             "}",
         )
     )
+
+
+# tracepoint: (its kind, the key, the bytes); of those that a kernel has
+_KERNEL_TAKERS = {
+    "kmalloc": ("args->ptr", "args->bytes_alloc"),
+    "kmalloc_node": ("args->ptr", "args->bytes_alloc"),
+    "kmem_cache_alloc": ("args->ptr", "args->bytes_alloc"),
+    "kmem_cache_alloc_node": ("args->ptr", "args->bytes_alloc"),
+    "mm_page_alloc": ("args->pfn", "(4096 << args->order)"),
+}
+_KERNEL_GIVERS = {"kfree": "args->ptr", "kmem_cache_free": "args->ptr", "mm_page_free": "args->pfn"}
+# what has to be there; kmalloc_node and the like are of kernels before 6.1
+KERNEL_NEEDS = (
+    "raw_syscalls:sys_enter",
+    "raw_syscalls:sys_exit",
+    *(f"kmem:{name}" for name in (*_KERNEL_TAKERS, *_KERNEL_GIVERS) if not name.endswith("_node")),
+)
+KERNEL_MAY = tuple(f"kmem:{name}" for name in _KERNEL_TAKERS if name.endswith("_node"))
+# the kernel's stack of a thread (arch/x86, THREAD_SIZE), at whose top the registers of the user lie, with 16 bytes
+# above them where the kernel knows FRED; there the code segment is that of user space (__USER_CS)
+_REGISTERS = """  $t = (struct task_struct*)curtask; $top = (uint64)$t->stack + 16384 - sizeof(struct pt_regs);
+  $r = (struct pt_regs*)$top; if ($r->cs != 0x33) { $r = (struct pt_regs*)($top - 16); }
+"""
+
+
+def kernel(pid: int, tracepoints: frozenset[str]) -> str:
+    """What the kernel takes for a process, in its system calls, and gives back at any time, whoever runs.
+
+    An address of the kernel is above 0xffff800000000000 and a number of a page is not, so both are keys of one map.
+    A key that is taken again while it is held was given back unseen: n[3].
+    """
+    text = [
+        _begin(),
+        f"tracepoint:raw_syscalls:sys_enter /pid == {pid}/ {{",
+        _REGISTERS + "  @user[tid] = ($r->ip, $r->sp, $r->bp);\n}",
+        f"tracepoint:raw_syscalls:sys_exit /pid == {pid}/ {{ delete(@user[tid]); }}",
+    ]
+    for name, (key, size) in _KERNEL_TAKERS.items():
+        if f"kmem:{name}" not in tracepoints:
+            continue
+        text += [
+            f"tracepoint:kmem:{name} /pid == {pid}/ {{",
+            f"  $p = (uint64){key};",
+            "  if ($p != 0) {",
+            "    @n[0] = count();",
+            "    if (@held[$p].1 != 0) { @n[3] = count(); }",
+            f"    @held[$p] = ((uint64){size}, nsecs, @user[tid].0, @user[tid].1, @user[tid].2);",
+            "    if (@held[$p].1 == 0) { @n[1] = count(); } else {",
+            "    @kernel[$p] = kstack(perf);",
+            f"    {_windows('$p', '@user[tid].1')} }}",
+            "  }",
+            "}",
+        ]
+    for name, key in _KERNEL_GIVERS.items():
+        forget = f"{_forget('$p')} delete(@kernel[$p]);"
+        text.append(
+            f"tracepoint:kmem:{name} {{ $p = (uint64){key}; if (@held[$p].1 != 0) {{ {forget} }} }}"
+        )
+    return "\n".join(text) + "\n"

@@ -15,11 +15,11 @@ from memlab.model.stacks import Growth, Of, Stack, Stacks, summed
 from memlab.procfs import maps, smaps_rollup
 from memlab.procfs.host import Host
 from memlab.procfs.maps import Mapping
-from memlab.trace import attach, bpf_output, bpf_run, bpf_script, elf, told
+from memlab.trace import attach, bpf_kernel, bpf_output, bpf_run, bpf_script, elf, told
 from memlab.trace.lines import Lines
 from memlab.trace.walk import Space, link
 from memlab.trace.watch import Watch
-from memlab.units import MIB, counted
+from memlab.units import MIB
 
 NAME = bpf_run.NAME
 COST = (
@@ -30,18 +30,26 @@ COST = (
 _WINDOW = bpf_script.WINDOW * bpf_script.WINDOWS
 
 
-def why_not(pid: int) -> None:
-    """Raise what keeps it from following malloc: rights, bpftrace, the kernel, a malloc without a name."""
+def why_not(pid: int, pattern: Pattern | None = None) -> None:
+    """Raise what keeps it from following that: rights, bpftrace, what the kernel lacks, a malloc without a name."""
     attach.running(pid, Host())
     bpf_run.check(pid)
-    bpf_run.check_uprobes()
-    _modules(pid, maps.read(Host(), pid))
+    if pattern is Pattern.KERNEL:
+        bpf_kernel.why_not()
+    else:
+        bpf_run.check_uprobes()
+        _modules(pid, maps.read(Host(), pid))
+
+
+def cost(pattern: Pattern | None) -> str:
+    """What it does to the process and others."""
+    return bpf_kernel.COST if pattern is Pattern.KERNEL else COST
 
 
 def trace(pid: int, watch: Watch, pattern: Pattern | None = None) -> Stacks:
     """Attach, watch, let go, and say what is held by which stack. Raises as `why_not`."""
-    why_not(pid)
-    return heap(pid, watch)
+    why_not(pid, pattern)
+    return bpf_kernel.trace(pid, watch) if pattern is Pattern.KERNEL else heap(pid, watch)
 
 
 def heap(pid: int, watch: Watch) -> Stacks:
@@ -64,7 +72,12 @@ def heap(pid: int, watch: Watch) -> Stacks:
         pid,
         run.seconds,
         stacks,
-        tuple(run.lost + full(taken, dropped, "block") + told.nameless(stacks) + cut(stacks)),
+        tuple(
+            run.lost
+            + told.full(taken, dropped, "block", bpf_script.KEYS)
+            + told.nameless(stacks)
+            + cut(stacks)
+        ),
         tuple(told.of_blocks(NAME, stacks, taken, growth) + lines.doubts()),
         tuple(_others(others)),
         growth=growth,
@@ -110,16 +123,6 @@ def _modules(pid: int, mappings: Iterable[Mapping]) -> list[tuple[str, frozenset
             "build it without -s; --engine strace names who asks the kernel",
         )
     return found
-
-
-def full(taken: int, dropped: int, what: str) -> list[str]:
-    """Where the tables in the kernel had no room."""
-    if not dropped:
-        return []
-    return [
-        f"{dropped:,} of {counted(taken, what)} came while the table of {bpf_script.KEYS:,} was full, and were not "
-        "followed: the bytes are too few, of all stacks alike; a shorter --seconds loses less"
-    ]
 
 
 def cut(stacks: tuple[Stack, ...]) -> list[str]:

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import mmap
 import struct
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memlab.trace import elf
 
-BP, SP, _RETURN = 6, 7, 16  # DWARF's numbers of rbp, rsp and the return address (psABI x86-64, 3.6.2)
+BP, SP, _RETURN = (
+    6,
+    7,
+    16,
+)  # DWARF's numbers of rbp, rsp and the return address (psABI x86-64, 3.6.2)
 _OMIT = 0xFF
 _FIXED = {0x00: "<Q", 0x02: "<H", 0x03: "<I", 0x04: "<Q", 0x0A: "<h", 0x0B: "<i", 0x0C: "<q"}
 
@@ -86,27 +92,59 @@ class _Common:
 
 
 class Table:
-    """Rules of one ELF file; OSError where it cannot be read. Without an index it knows none."""
+    """Rules of one ELF file; OSError where it cannot be read. Without tables it knows none."""
 
     def __init__(self, path: str) -> None:
-        self._index: tuple[int, int, int] | None = None
         self._known: dict[int, Rule | None] = {}
+        self._starts: Sequence[int] = ()
+        self._entries: Sequence[int] = ()
         found = elf.read(path)
         self._loads = () if found is None else found.loads
-        if found is None or found.eh_frame_hdr is None:
+        if found is None or not (found.eh_frame_hdr or found.eh_frame):
             return
         with open(path, "rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        at, address = found.eh_frame_hdr
+        try:
+            if found.eh_frame_hdr is None or not self._indexed(*found.eh_frame_hdr):
+                self._searched(*(found.eh_frame or (0, 0, 0)))
+        except (ValueError, struct.error, IndexError):
+            return  # what was found until then will do
+
+    def _indexed(self, at: int, address: int) -> bool:
+        """By .eh_frame_hdr, of the only kind that linkers write: pairs of signed ints, counted from its own place."""
         head = Cursor(self._data, at, address - at)
         version, frame, count, table = (head.take("B") for _ in range(4))
-        try:
-            head.pointer(frame, address)
-            rows = head.pointer(count, address)
-        except ValueError:
-            return
-        if version == 1 and table == 0x3B and rows:  # a signed int each, counted from the index
-            self._index = head.at, rows, address
+        head.pointer(frame, address)
+        rows = head.pointer(count, address)
+        if version != 1 or table != 0x3B or not rows:
+            return False
+        pairs = struct.unpack_from(f"<{2 * rows}i", self._data, head.at)
+        self._starts = [start + address for start in pairs[::2]]
+        self._entries = [entry + address for entry in pairs[1::2]]
+        return True
+
+    def _searched(self, at: int, address: int, size: int) -> None:
+        """All of .eh_frame, as the linker of a static program leaves it without an index."""
+        found, cursor = list[tuple[int, int]](), Cursor(self._data, at, address - at)
+        while cursor.at + 4 < at + size:
+            entry = cursor.at
+            length = cursor.take("<I")
+            if length in (0, 0xFFFFFFFF):
+                break
+            here = cursor.at
+            back = cursor.take("<I")
+            if back:  # not a CIE
+                try:
+                    encoding = self._common(here - back, cursor.shift).encoding
+                    begin = cursor.pointer(encoding)
+                except ValueError:
+                    begin = None
+                if begin is not None:
+                    found.append((begin, entry + cursor.shift))
+            cursor.at = here + length
+        found.sort()
+        self._starts = [start for start, _ in found]
+        self._entries = [entry for _, entry in found]
 
     def address(self, offset: int) -> int:
         """As the file counts them, of an offset in the file."""
@@ -125,18 +163,8 @@ class Table:
         return self._known[address]
 
     def _look(self, address: int) -> Rule | None:
-        if self._index is None:
-            return None
-        at, count, base = self._index
-        low, high = 0, count
-        while low < high:
-            middle = (low + high) // 2
-            start = struct.unpack_from("<i", self._data, at + 8 * middle)[0] + base
-            low, high = (middle + 1, high) if start <= address else (low, middle)
-        if low == 0:
-            return None
-        entry = struct.unpack_from("<i", self._data, at + 8 * (low - 1) + 4)[0] + base
-        return self._function(entry, address)
+        at = bisect_right(self._starts, address) - 1
+        return self._function(self._entries[at], address) if at >= 0 else None
 
     def _cursor(self, address: int) -> Cursor:
         for offset, start, size in self._loads:
@@ -160,7 +188,9 @@ class Table:
         if common.augmented:
             skip = cursor.uleb()
             cursor.at += skip
-        first = _State(common).run(Cursor(self._data, common.instructions[0]), common.instructions[1])
+        first = _State(common).run(
+            Cursor(self._data, common.instructions[0]), common.instructions[1]
+        )
         state = _State(common, replace(first.row), first.row)
         state.location = begin
         return state.run(cursor, end, address).row.rule()
@@ -213,7 +243,9 @@ class _Row:
 class _State:
     """Runs the instructions of DWARF 5, 6.4.2, up to an address."""
 
-    def __init__(self, common: _Common, row: _Row | None = None, initial: _Row | None = None) -> None:
+    def __init__(
+        self, common: _Common, row: _Row | None = None, initial: _Row | None = None
+    ) -> None:
         self.common, self.row, self.initial = common, row or _Row(), initial or _Row()
         self.location = 0
         self._kept: list[_Row] = []

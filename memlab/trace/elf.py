@@ -17,13 +17,14 @@ class Elf:
     """loads: (offset in the file, address, bytes in the file) of what is loaded; sections: their names.
 
     static: it has no interpreter, so the loader puts nothing in between. eh_frame_hdr: (offset in the file, address) of
-    the index of unwind tables.
+    the index of unwind tables; eh_frame: (offset, address, bytes) of the tables.
     """
 
     loads: tuple[tuple[int, int, int], ...]
     sections: frozenset[str]
     static: bool
     eh_frame_hdr: tuple[int, int] | None = None
+    eh_frame: tuple[int, int, int] | None = None
 
     @property
     def has_lines(self) -> bool:
@@ -68,10 +69,13 @@ def read(path: str) -> Elf | None:
         if names < len(headers):
             file.seek(headers[names][4])
             strings = file.read(min(headers[names][5], _SECTIONS))
-    found = frozenset(
-        strings[header[0] :].partition(b"\0")[0].decode(errors="replace") for header in headers
-    )
-    return Elf(tuple(loads), found, not interpreted, unwind)
+    named = {
+        strings[header[0] :].partition(b"\0")[0].decode(errors="replace"): header
+        for header in headers
+    }
+    frame = named.get(".eh_frame")
+    tables = None if frame is None else (frame[4], frame[3], frame[5])
+    return Elf(tuple(loads), frozenset(named), not interpreted, unwind, tables)
 
 
 def defines(path: str, names: Iterable[str]) -> frozenset[str]:

@@ -58,3 +58,13 @@ def of_blocks(name: str, stacks: Sequence[Stack], taken: int, growth: Growth | N
     if taken and not stacks:
         said.append(f"{counted(taken, 'block')} came and all of them went: nothing is held")
     return said
+
+
+def full(taken: int, dropped: int, what: str, keys: int) -> list[str]:
+    """Where a table of so many in the kernel had no room."""
+    if not dropped:
+        return []
+    return [
+        f"{dropped:,} of {counted(taken, what)} came while the table of {keys:,} was full, and were not followed: the "
+        "bytes are too few, of all stacks alike; a shorter --seconds loses less"
+    ]
