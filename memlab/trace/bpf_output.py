@@ -35,12 +35,20 @@ class Said:
 
 @dataclass(frozen=True)
 class Block:
-    """One that is held: its key as printed, bytes, when it was taken (CLOCK_MONOTONIC, seconds), who asked."""
+    """One entry of @held: its key as printed, two numbers, who asked.
+
+    Of what is held, they are bytes, and nanoseconds of CLOCK_MONOTONIC; of a call, its result and its number.
+    """
 
     key: str
     bytes: int
-    when: float
+    second: int
     top: Top
+
+    @property
+    def when(self) -> float:
+        """When it was taken, in seconds of CLOCK_MONOTONIC."""
+        return self.second / 1e9
 
     @property
     def address(self) -> int:
@@ -72,10 +80,10 @@ def read(lines: Iterable[str]) -> Said:
 
 
 def blocks(said: Said) -> list[Block]:
-    """What is in @held, with the stacks in @w0, @w1, …: a tuple of bytes, nanoseconds, ip, sp, bp."""
+    """What is in @held, with the stacks in @w0, @w1, …: a tuple of two numbers, ip, sp, bp."""
     found = []
     windows = [said.maps.get(f"w{nth}", {}) for nth in range(WINDOWS)]
-    for key, (size, when, ip, sp, bp, *_) in said.maps.get("held", {}).items():
+    for key, (size, second, ip, sp, bp) in said.maps.get("held", {}).items():
         stack = b""
         for window in windows:
             part = buffer(window.get(key, ""))
@@ -83,7 +91,7 @@ def blocks(said: Said) -> list[Block]:
                 break
             stack += part
         top = Top(ip & _MASK, sp & _MASK, bp & _MASK, stack)
-        found.append(Block(key, size & _MASK, (when & _MASK) / 1e9, top))
+        found.append(Block(key, size & _MASK, second & _MASK, top))
     return found
 
 

@@ -160,3 +160,47 @@ def kernel(pid: int, tracepoints: frozenset[str]) -> str:
             f"tracepoint:kmem:{name} {{ $p = (uint64){key}; if (@held[$p].1 != 0) {{ {forget} }} }}"
         )
     return "\n".join(text) + "\n"
+
+
+CALLS_NEED = ("raw_syscalls:sys_enter", "raw_syscalls:sys_exit")
+
+
+def calls(pid: int, takes: Sequence[int], gives: Sequence[int], pairs: dict[int, int]) -> str:
+    """Each of these system calls that went well, by its time and thread. pairs: of which argument the result is two
+    descriptors, by the call's number.
+
+    takes, gives: numbers of calls; of those that take, the user's stack is kept.
+    """
+    wanted = " ".join(f"@wanted[{one}] = 1;" for one in gives)
+    wanted += " " + " ".join(f"@wanted[{one}] = 2;" for one in takes)
+    lines = [
+        f'BEGIN {{ {wanted} printf("self %d\\n", pid); }}',
+        'interval:ms:100 { printf("in\\n"); }',
+        f"tracepoint:raw_syscalls:sys_enter /pid == {pid} && @wanted[args->id] != 0/ {{",
+        _REGISTERS + "  @user[tid] = ($r->ip, $r->sp, $r->bp);",
+        "  @words[tid] = (args->args[0], args->args[1], args->args[2], args->args[3], args->args[4]);",
+        # struct clone_args: flags, four others, stack, its size
+        "  if (args->id == 435) {",
+        "    @words[tid] = (*(uint64*)uptr(args->args[0]), *(uint64*)uptr(args->args[0] + 40),",
+        "      *(uint64*)uptr(args->args[0] + 48), (uint64)0, (uint64)0);",
+        "  }",
+        "}",
+        f"tracepoint:raw_syscalls:sys_exit /pid == {pid} && @user[tid].1 != 0/ {{",
+        "  $p = nsecs; $i = args->id;",
+        "  if ((int64)args->ret >= 0 || (int64)args->ret < -4095) {",
+        "    @n[0] = count();",
+        "    @held[$p, tid] = ((uint64)args->ret, (uint64)$i, @user[tid].0, @user[tid].1, @user[tid].2);",
+        "    if (@held[$p, tid].3 == 0) { @n[1] = count(); } else {",
+        "    @asked[$p, tid] = @words[tid];",
+    ]
+    for number, nth in pairs.items():
+        lines.append(
+            f"    if ($i == {number}) {{ @pair[$p, tid] = *(uint64*)uptr(@words[tid].{nth}); }}"
+        )
+    lines += [
+        f"    if (@wanted[$i] == 2) {{ {_windows('$p, tid', '@user[tid].1')} }} }}",
+        "  }",
+        "  delete(@user[tid]); delete(@words[tid]);",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"

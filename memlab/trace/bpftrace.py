@@ -15,7 +15,7 @@ from memlab.model.stacks import Growth, Of, Stack, Stacks, summed
 from memlab.procfs import maps, smaps_rollup
 from memlab.procfs.host import Host
 from memlab.procfs.maps import Mapping
-from memlab.trace import attach, bpf_kernel, bpf_output, bpf_run, bpf_script, elf, told
+from memlab.trace import attach, bpf_calls, bpf_kernel, bpf_output, bpf_run, bpf_script, elf, told
 from memlab.trace.lines import Lines
 from memlab.trace.walk import Space, link
 from memlab.trace.watch import Watch
@@ -36,6 +36,8 @@ def why_not(pid: int, pattern: Pattern | None = None) -> None:
     bpf_run.check(pid)
     if pattern is Pattern.KERNEL:
         bpf_kernel.why_not()
+    elif pattern not in bpf_calls.BLOCKS:
+        bpf_calls.why_not(pattern)
     else:
         bpf_run.check_uprobes()
         _modules(pid, maps.read(Host(), pid))
@@ -43,13 +45,17 @@ def why_not(pid: int, pattern: Pattern | None = None) -> None:
 
 def cost(pattern: Pattern | None) -> str:
     """What it does to the process and others."""
-    return bpf_kernel.COST if pattern is Pattern.KERNEL else COST
+    if pattern is Pattern.KERNEL:
+        return bpf_kernel.COST
+    return COST if pattern in bpf_calls.BLOCKS else bpf_calls.COST
 
 
 def trace(pid: int, watch: Watch, pattern: Pattern | None = None) -> Stacks:
     """Attach, watch, let go, and say what is held by which stack. Raises as `why_not`."""
     why_not(pid, pattern)
-    return bpf_kernel.trace(pid, watch) if pattern is Pattern.KERNEL else heap(pid, watch)
+    if pattern is Pattern.KERNEL:
+        return bpf_kernel.trace(pid, watch)
+    return heap(pid, watch) if pattern in bpf_calls.BLOCKS else bpf_calls.trace(pid, watch, pattern)
 
 
 def heap(pid: int, watch: Watch) -> Stacks:
@@ -76,7 +82,7 @@ def heap(pid: int, watch: Watch) -> Stacks:
             run.lost
             + told.full(taken, dropped, "block", bpf_script.KEYS)
             + told.nameless(stacks)
-            + cut(stacks)
+            + told.cut_copy(stacks, _WINDOW)
         ),
         tuple(told.of_blocks(NAME, stacks, taken, growth) + lines.doubts()),
         tuple(_others(others)),
@@ -123,18 +129,6 @@ def _modules(pid: int, mappings: Iterable[Mapping]) -> list[tuple[str, frozenset
             "build it without -s; --engine strace names who asks the kernel",
         )
     return found
-
-
-def cut(stacks: tuple[Stack, ...]) -> list[str]:
-    """Where callers are missing from a tenth of what is held or more."""
-    total = sum(stack.bytes or stack.count for stack in stacks)
-    without = sum(stack.bytes or stack.count for stack in stacks if stack.is_cut)
-    if not total or without * 10 < total:
-        return []
-    return [
-        f"{without / total:.0%} of it has a stack without its outer callers: they are beyond the {_WINDOW} bytes of "
-        "the stack that are copied, or there are no unwind tables"
-    ]
 
 
 def _others(hits: int) -> list[str]:

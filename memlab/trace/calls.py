@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from memlab.errors import Gone, MemlabError
 from memlab.model import strace_lines
@@ -15,7 +15,6 @@ from memlab.model.strace_lines import Call
 from memlab.procfs.host import Host
 from memlab.trace import spool, standing
 from memlab.trace.held import Account, foreign
-from memlab.trace.tracer import Tracer
 from memlab.trace.watch import Watch
 from memlab.units import counted
 
@@ -44,6 +43,13 @@ _BY_PATTERN: dict[Pattern | None, tuple[str, ...]] = {
 def of(pattern: Pattern | None) -> list[str]:
     """The calls that are followed for a pattern, those of all machines."""
     return sorted(set(" ".join((*_BY_PATTERN.get(pattern, (_MEMORY,)), _THREADS)).split()))
+
+
+class Tracer(Protocol):
+    """Follows a process for its time and writes its calls into `log`: (for how many seconds, what went wrong)."""
+
+    def run(self, pid: int, watch: Watch, log: TextIO) -> tuple[float, list[str]]:
+        """Attach, follow, let go."""
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,10 @@ _BY_PATTERN: dict[Pattern, tuple[str, ...]] = {
     Pattern.ANONYMOUS: ("memray", "py-spy", "strace", "heaptrack", "bpftrace"),
     Pattern.KERNEL: ("py-spy", "bpftrace", "strace"),
     Pattern.MAIN_STACK: ("perf",),
-    Pattern.PAGE_TABLE: ("py-spy", "strace", "perf"),
-    Pattern.PRIVATE_FILE: ("py-spy", "strace", "perf"),
+    Pattern.PAGE_TABLE: ("py-spy", "strace", "bpftrace", "perf"),
+    Pattern.PRIVATE_FILE: ("py-spy", "strace", "bpftrace", "perf"),
 }
-_ELSE = ("py-spy", "strace")
+_ELSE = ("py-spy", "strace", "bpftrace")
 
 
 @dataclass(frozen=True)

@@ -68,3 +68,15 @@ def full(taken: int, dropped: int, what: str, keys: int) -> list[str]:
         f"{dropped:,} of {counted(taken, what)} came while the table of {keys:,} was full, and were not followed: the "
         "bytes are too few, of all stacks alike; a shorter --seconds loses less"
     ]
+
+
+def cut_copy(stacks: Sequence[Stack], copied: int) -> list[str]:
+    """As `cut`, for stacks of which so many bytes are copied. Those that were not read are told by another sentence."""
+    total = sum(stack.bytes or stack.count for stack in stacks)
+    without = sum(stack.bytes or stack.count for stack in stacks if stack.is_cut)
+    if not total or without * 10 < total:
+        return []
+    return [
+        f"{without / total:.0%} of it has a stack without its outer callers: they are beyond the {copied} bytes of the "
+        "stack that are copied, or there are no unwind tables"
+    ]
