@@ -14,8 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from memlab.errors import Denied, Gone, MemlabError, Unsupported
-from memlab.trace import attach, bpf_output, leash, tracefs
-from memlab.trace.bpf_script import KEYS, WINDOW
+from memlab.trace import attach, bpf_output, bpf_script, leash, tracefs
 from memlab.trace.spool import folder, open_spool
 from memlab.trace.watch import Watch
 from memlab.units import MIB, format_bytes
@@ -29,16 +28,9 @@ _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_BPF": 39, "CAP_PERFMON": 38}
 # kallsyms without addresses, BTF: what a kernel may lack, by the file that shows it
 _BTF = "/sys/kernel/btf/vmlinux"
 _PMU = "/sys/bus/event_source/devices/uprobe"
-_ENVIRONMENT = {
-    "BPFTRACE_STRLEN": str(WINDOW),
-    "BPFTRACE_MAP_KEYS_MAX": str(KEYS),
-    "BPFTRACE_MAX_STRLEN": str(WINDOW),  # as later versions call it
-    "BPFTRACE_MAX_MAP_KEYS": str(KEYS),
-    "BPFTRACE_NO_USER_SYMBOLS": "1",
-}
 
 
-def check(pid: int) -> None:
+def check() -> None:
     """Raise what keeps bpftrace from running here at all: rights, the program, the kernel."""
     if os.geteuid() != 0:
         raise Denied("bpftrace puts programs into the kernel, which only root may", "run as root")
@@ -56,8 +48,6 @@ def check(pid: int) -> None:
             "this root may not put programs into the kernel: it lacks CAP_SYS_ADMIN (or CAP_BPF and CAP_PERFMON)",
             "run memlab on the host, or start the container with --privileged --pid=host",
         )
-    if not os.path.exists(f"/proc/{pid}"):
-        raise Gone(f"no process {pid}")
 
 
 def check_uprobes() -> None:
@@ -139,7 +129,7 @@ class Run:
                 stdout=spool.fileno(),
                 stderr=errors.fileno(),
                 start_new_session=True,  # Ctrl-C is for us: we let go in order
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **_limits()},
             )
             try:
                 _wait_until_in(process, spool.fileno(), errors.fileno())
@@ -171,6 +161,18 @@ class Run:
             raise Unsupported("bpftrace did not say what it saw", complaints or "it says nothing")
         if self.said.lost_events:
             self.lost.append(f"bpftrace itself lost {self.said.lost_events:,} events")
+
+
+def _limits() -> dict[str, str]:
+    """By either name: some have another since bpftrace 0.20."""
+    window, keys = str(bpf_script.WINDOW), str(bpf_script.KEYS)
+    return {
+        "BPFTRACE_STRLEN": window,
+        "BPFTRACE_MAX_STRLEN": window,
+        "BPFTRACE_MAP_KEYS_MAX": keys,
+        "BPFTRACE_MAX_MAP_KEYS": keys,
+        "BPFTRACE_NO_USER_SYMBOLS": "1",
+    }
 
 
 def _wait_until_in(process: subprocess.Popen[bytes], out: int, errors: int) -> None:

@@ -33,7 +33,7 @@ _WINDOW = bpf_script.WINDOW * bpf_script.WINDOWS
 def why_not(pid: int, pattern: Pattern | None = None) -> None:
     """Raise what keeps it from following that: rights, bpftrace, what the kernel lacks, a malloc without a name."""
     attach.running(pid, Host())
-    bpf_run.check(pid)
+    bpf_run.check()
     if pattern is Pattern.KERNEL:
         bpf_kernel.why_not()
     elif pattern not in bpf_calls.BLOCKS:
