@@ -24,8 +24,8 @@ from memlab.trace.watch import Watch
 from memlab.units import MIB
 
 COST = (
-    "it is not stopped; each system call of it runs some 0.3 us longer, those that are followed some 2 us, and each "
-    f"of anybody some 0.1 us. The kernel lends {bpf_script.kernel_bytes() // MIB} MiB for tables"
+    "it is not stopped; each system call of it runs some 1 us longer, those that are followed some 3 us, and each "
+    f"of others some 0.5 us. The kernel lends {bpf_script.kernel_bytes() // MIB} MiB for tables"
 )
 _MESSAGES = frozenset(("sendmsg", "recvmsg", "writev", "write", "pwrite64", "rename", "renameat"))
 # what has to be known by more than numbers

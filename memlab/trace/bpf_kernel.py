@@ -22,8 +22,9 @@ from memlab.trace.watch import Watch
 from memlab.units import MIB, counted
 
 COST = (
-    "it is not stopped; each system call of it and each thing that the kernel takes for it runs some 1 us longer, each "
-    f"free of anybody some 0.1 us. The kernel lends {bpf_script.kernel_bytes() // MIB} MiB for tables"
+    "it is not stopped; each system call of it runs some 1 us longer, and some 4 us for each thing that the kernel takes "
+    "in it; those of others and each free of anybody some 0.5 us. The kernel lends "
+    f"{bpf_script.kernel_bytes() // MIB} MiB for tables"
 )
 _LINE = re.compile(r"^\s*[0-9a-f]+ (?P<function>[^\s+]+)(?:\+(?:0x)?[0-9a-f]+)?", re.MULTILINE)
 # how a system call gets in, and how a tracepoint comes out
@@ -38,6 +39,7 @@ _OUT = {
     "user": "of its own memory, not of the kernel's",
     "cache": "of the page cache, which the kernel takes back by itself",
     "interrupt": "taken in interrupts, for somebody else",
+    "unseen": "taken by functions whose things the kernel also gives back without a tracepoint (in bulk, or after RCU)",
 }
 
 
@@ -62,8 +64,8 @@ def trace(pid: int, watch: Watch) -> Stacks:
     if group is not None and _own_group(host, pid) == group:
         source = "kernel memory of its cgroup, where it is alone"
         growth = Growth(run.growth, source, of=(Of.OBJECT, Of.PAGE))
-    taken, dropped, _, again = (run.said.number(key) for key in range(4))
-    lost = run.lost + told.full(taken, dropped, "object", bpf_script.KEYS) + _unseen(again, taken)
+    taken, dropped = run.said.number(0), run.said.number(1)
+    lost = run.lost + told.full(taken, dropped, "object", bpf_script.KEYS)
     if without:
         lost.append(
             f"{without} of {counted(sum(one.count for one in stacks), 'object')} have no stack of the kernel: two "
@@ -78,7 +80,7 @@ def trace(pid: int, watch: Watch) -> Stacks:
         tuple(lost + _no_caller(stacks)),
         tuple(lines.doubts()),
         tuple(
-            f"{counted(number, 'page or object')} {_OUT[why]}: left out"
+            f"{number:,} pages or objects {_OUT[why]}: left out"
             for why, number in out.items()
             if _OUT[why]
         ),
@@ -93,11 +95,14 @@ def _stacks(pid: int, run: bpf_run.Run) -> tuple[tuple[Stack, ...], Lines, Count
     except MemlabError:
         raise Gone(f"process {pid} ended while it was traced") from None
     printed, out, without = run.said.maps.get("kernel", {}), Counter[str](), 0
+    # one that came to an address that was held shows that what was there had been given back unseen
+    again = {names(stack) for stack in run.said.maps.get("again", {})} - {()}
     walked = []
     for one in bpf_output.blocks(run.said):
         functions = names(str(printed.get(one.key, "")))
         is_page = one.address >> 63 == 0
-        if (why := left_out(functions, is_page)) is not None:
+        why = "unseen" if functions in again else left_out(functions, is_page)
+        if why is not None:
             out[why] += 1
             continue
         without += not functions
@@ -123,6 +128,8 @@ def left_out(functions: tuple[str, ...], is_page: bool) -> str | None:
     plain = {name.removesuffix("_noprof") for name in functions}
     if any(name.startswith(_INTERRUPT) for name in plain):
         return "interrupt"
+    if any("sheaf" in name for name in plain):
+        return "cut"  # slab's own stock for each CPU (mm/slub.c, from 6.18 on)
     if not is_page:
         return None
     if plain & _CUT_UP:
@@ -130,16 +137,6 @@ def left_out(functions: tuple[str, ...], is_page: bool) -> str | None:
     if plain & _OF_USERS:
         return "user"
     return "cache" if any(name.startswith(_CACHE) for name in plain) else None
-
-
-def _unseen(again: int, taken: int) -> list[str]:
-    """Where things were given back past the tracepoints (kmem_cache_free_bulk, RCU sheaves)."""
-    if not again:
-        return []
-    return [
-        f"{again:,} of {counted(taken, 'object')} came at an address that was held: what was there had been given back "
-        "unseen (the kernel frees some in bulk, without a tracepoint), so some of what is named may be gone as well"
-    ]
 
 
 def _no_caller(stacks: tuple[Stack, ...]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,9 @@ OUTPUT_BYTES = 256 * MIB
 _ATTACH_SECONDS, _PRINT_SECONDS = 60.0, 120.0
 _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_BPF": 39, "CAP_PERFMON": 38}
 # kallsyms without addresses, BTF: what a kernel may lack, by the file that shows it
+_COUNTS, _COUNT = re.compile(r'"@n": \{([^}]*)\}'), re.compile(r'"(\d+)": (\d+)')
+# at 10 us or so for a pair of malloc and free half a core; the table is full long before
+MOST_CALLS = 50_000
 _BTF = "/sys/kernel/btf/vmlinux"
 _PMU = "/sys/bus/event_source/devices/uprobe"
 
@@ -135,7 +139,14 @@ class Run:
                 _wait_until_in(process, spool.fileno(), errors.fileno())
                 before = look()
 
+                calls = _Calls(spool.fileno())
+
                 def ended() -> str | None:
+                    if (rate := calls.a_second()) > MOST_CALLS:
+                        return (
+                            f"it let go before its time was over: {rate:,} calls a second of all that it follows are "
+                            "more than a machine should be burdened with"
+                        )
                     if process.poll() is not None:
                         return "bpftrace ended before its time was over"
                     if not os.path.exists(f"/proc/{pid}"):
@@ -161,6 +172,27 @@ class Run:
             raise Unsupported("bpftrace did not say what it saw", complaints or "it says nothing")
         if self.said.lost_events:
             self.lost.append(f"bpftrace itself lost {self.said.lost_events:,} events")
+
+
+class _Calls:
+    """How often what is followed was called of late, by the counts that bpftrace prints ten times a second."""
+
+    def __init__(self, out: int) -> None:
+        self._out, self._at, self._times = out, 0, list[tuple[float, int]]()
+
+    def a_second(self) -> int:
+        """Over the last second or more; 0 until there is one."""
+        text = os.pread(self._out, 1 << 20, self._at).decode(errors="replace")
+        self._at += len(text.encode())
+        if found := _COUNTS.findall(text):
+            total = sum(int(number) for key, number in _COUNT.findall(found[-1]) if key in "02")
+            self._times.append((time.monotonic(), total))
+        while len(self._times) > 2 and self._times[-1][0] - self._times[1][0] >= 1:
+            del self._times[0]
+        if len(self._times) < 2 or self._times[-1][0] - self._times[0][0] < 1:
+            return 0
+        (began, first), (now, last) = self._times[0], self._times[-1]
+        return round((last - first) / (now - began))
 
 
 def _limits() -> dict[str, str]:

@@ -23,8 +23,9 @@ from memlab.units import MIB
 
 NAME = bpf_run.NAME
 COST = (
-    "it is not stopped and nothing is put into it, but each malloc and free traps into the kernel, some 5 us for the "
-    "pair; so do those of every other process that maps the same C library, at some 2 us. The kernel lends "
+    "it is not stopped and nothing is put into it, but each malloc and free traps into the kernel, 3 to 25 us for "
+    "the pair (the more in a virtual machine), and so do those of every other process that maps the same C library; "
+    f"beyond {bpf_run.MOST_CALLS:,} calls a second it lets go. The kernel lends "
     f"{bpf_script.kernel_bytes() // MIB} MiB for tables, and the start takes a second or two of a core"
 )
 _WINDOW = bpf_script.WINDOW * bpf_script.WINDOWS

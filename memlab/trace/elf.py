@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _LOAD, _INTERP, _EH_FRAME = 1, 3, 0x6474E550
@@ -78,9 +78,12 @@ def read(path: str) -> Elf | None:
     return Elf(tuple(loads), frozenset(named), not interpreted, unwind, tables)
 
 
-def defines(path: str, names: Iterable[str]) -> frozenset[str]:
-    """Which of these functions the file itself has, by its tables of symbols; OSError where it cannot be read."""
-    wanted, found = [name.encode() for name in names], set[str]()
+def defines(path: str, names: Sequence[str]) -> frozenset[str]:
+    """Those of these functions that the file itself has, by its tables of symbols; OSError where it cannot be read.
+
+    Of several names for one function only that which was asked for first.
+    """
+    wanted, found = [name.encode() for name in names], dict[str, int]()
     with open(path, "rb") as file:
         head = file.read(64)
         if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
@@ -98,12 +101,12 @@ def defines(path: str, names: Iterable[str]) -> frozenset[str]:
             # names share their tails: malloc may be the end of __libc_malloc
             places = {at: name for name in wanted for at in _places(strings, name + b"\0")}
             file.seek(header[4])
-            for at, info, _, section, _, _ in struct.iter_unpack(
+            for at, info, _, section, address, _ in struct.iter_unpack(
                 "<IBBHQQ", file.read(header[5] // 24 * 24)
             ):
                 if section and info & 15 in _FUNCTIONS and at in places:
-                    found.add(places[at].decode())
-    return frozenset(found)
+                    found[places[at].decode()] = address
+    return frozenset({found[name]: name for name in reversed([*names]) if name in found}.values())
 
 
 def _places(text: bytes, part: bytes) -> Iterator[int]:

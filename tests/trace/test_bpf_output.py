@@ -88,6 +88,7 @@ def test_lost_events_and_a_cut_line_are_told_or_left_out():
         (("alloc_pages_noprof", "do_anonymous_page", "handle_mm_fault"), True, "user"),
         (("folio_alloc_noprof", "filemap_alloc_folio_noprof", "vfs_read"), True, "cache"),
         (("kmem_cache_alloc_noprof", "__netif_receive_skb", "asm_sysvec_call_function"), False, "interrupt"),
+        (("__kmalloc_noprof", "alloc_empty_sheaf", "mas_preallocate"), False, "cut"),
         (("alloc_pages_noprof", "anon_pipe_write"), True, None),
         ((), True, None),
     ],
@@ -119,7 +120,7 @@ def test_calls_are_written_as_strace_writes_them():
 
 def test_each_function_is_watched_where_it_returns_and_freed_where_it_begins():
     text = bpf_script.heap(7, [("/lib", frozenset(("malloc", "free", "realloc")))])
-    assert 'uretprobe:"/lib":malloc /pid == 7' in text
+    assert 'uretprobe:"/lib":malloc /pid == 7/' in text
     assert 'uprobe:"/lib":free /pid == 7 && arg0 != 0/ { delete(@held[arg0]);' in text
     assert "calloc" not in text
     assert bpf_script.kernel_bytes() < 40 << 20

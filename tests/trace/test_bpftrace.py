@@ -69,7 +69,7 @@ def test_callers_are_named_although_nobody_keeps_frame_pointers():
     stacks, _ = traced(bpftrace, "heap", "c", Pattern.HEAP, events=5)
     functions = [frame.function for frame in stacks.stacks[0].frames]
     assert functions[0] == "leak"
-    assert functions[-1] == "_start"
+    assert functions[1] == "event"
     assert "main" in functions
     assert not any("outer callers" in lost for lost in stacks.lost)
 
@@ -155,8 +155,13 @@ def test_every_way_to_take_a_block_is_followed_to_its_function(tmp_path, flags):
     with Stepped(tmp_path, *flags) as program:
         stacks, _ = stepped(bpftrace, program, Pattern.HEAP)
     found = {one.site.function: (one.count, one.bytes) for one in stacks.stacks}
-    assert found == HELD
-    assert all(one.frames[-1].function in ("_start", "main") or flags for one in stacks.stacks)
+    expected = dict(HELD)
+    if (
+        "-static" in flags
+    ):  # then strdup is in the program itself, and nothing tells it from the program's own
+        expected["__strdup"] = expected.pop("eight")
+    assert found == expected
+    assert all(any(frame.function == "main" for frame in one.frames) for one in stacks.stacks)
 
 
 def test_a_program_without_a_malloc_by_name_is_one_sentence(tmp_path):
@@ -181,6 +186,17 @@ def test_a_full_table_is_told_and_who_leaks_is_named_all_the_same(tmp_path, monk
     assert 500 <= int(rest.partition(" ")[0]) <= 520
 
 
+def test_it_lets_go_of_a_machine_that_it_burdens_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(bpf_run, "MOST_CALLS", 500)
+    text = PROGRAM.replace("one(); two();", "for (;;) { kept[7] = malloc(99); free(kept[7]); }")
+    with Stepped(tmp_path, text=text) as program:
+        program.process.stdin.write("\n")
+        program.process.stdin.flush()
+        stacks = bpftrace.trace(program.pid, Watch(60), Pattern.HEAP)
+    assert stacks.seconds < 60
+    assert any("calls a second" in lost for lost in stacks.lost)
+
+
 def test_a_process_that_is_traced_already_can_be_asked(tmp_path):
     with Stepped(tmp_path) as program:
         tracer = subprocess.Popen(
@@ -202,7 +218,7 @@ def test_a_process_that_is_traced_already_can_be_asked(tmp_path):
 KERNEL = [
     ("kernel-pipes", "anon_pipe_write pipe_write"),
     ("kernel-messages", "load_msg alloc_msg"),
-    ("kernel-sockets", "unix_stream_sendmsg sock_wmalloc"),
+    ("kernel-sockets", "unix_dgram_sendmsg unix_stream_sendmsg"),
     ("kernel-bpf", "array_map_alloc"),
 ]
 
@@ -211,12 +227,56 @@ KERNEL = [
 def test_the_kernels_function_and_the_line_of_the_program_are_named(name, functions):
     stacks, ledger = traced(bpftrace, name, "c", Pattern.KERNEL, events=12)
     first = stacks.stacks[0]
-    assert first_site(stacks) == ledger["site"]
+    named, _, place = ledger["site"].partition(" ")
+    # kernel-sockets takes at two lines of one function, and the ledger has the last of them
+    assert (first.site.function, first.site.place.partition(":")[0]) == (
+        named,
+        place.partition(":")[0],
+    )
+    assert first.site.place == place or name == "kernel-sockets"
     assert first.kernel.function in functions.split()
     assert first.of in (Of.OBJECT, Of.PAGE)
-    assert first.bytes >= ledger["leaked_bytes"]
+    # one line may be reached by several ways
+    of_site = [one for one in stacks.stacks if one.site is not None and one.site.function == named]
+    assert sum(one.bytes for one in of_site) >= ledger["leaked_bytes"]
     # the kernel charges a group by up to 64 pages ahead, on each CPU (mm/memcontrol.c, MEMCG_CHARGE_BATCH)
     assert abs(stacks.residual) < stacks.growth.amount / 4 + 2 * 64 * 4096 * os.cpu_count()
+
+
+CHURN = r"""
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static int ends[2], failed;
+static void __attribute__((noinline)) churns(void)
+{
+    failed += munmap(mmap(NULL, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+}
+static int __attribute__((noinline)) keeps(void) { return pipe(ends) ? 0 : 7; }
+int main(void)
+{
+    char line[9];
+    setvbuf(stdout, NULL, _IONBF, 0);
+    setvbuf(stdin, NULL, _IONBF, 0);
+    puts("ready");
+    while (fgets(line, sizeof line, stdin)) {
+        int kept = keeps();
+        for (int i = 0; i < 3000; i++)
+            churns();
+        puts(kept == 7 ? "done" : "no pipe");
+    }
+}
+"""
+
+
+def test_what_is_given_back_unseen_accuses_nobody(tmp_path):
+    """The kernel frees nodes of the tree of mappings after RCU, on newer kernels without a tracepoint."""
+    with Stepped(tmp_path, text=CHURN) as program:
+        stacks, _ = stepped(bpftrace, program, Pattern.KERNEL)
+    named = {one.site.function: one.count for one in stacks.stacks if one.site is not None}
+    assert stacks.stacks[0].site.function == "keeps"
+    # of 3000 rounds what the last ones left to RCU, which waits for all CPUs, may still be there
+    assert named.get("churns", 0) < 300
 
 
 def test_what_the_kernel_gives_back_is_not_held():
@@ -356,8 +416,8 @@ def test_whoever_is_killed_two_hundred_times_no_probe_is_left_behind():
 
 def test_an_ordinary_user_gets_one_line_with_the_remedy():
     script = (
-        "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from memlab.trace import bpf_run\n"
+        "import os; from memlab.trace import bpf_run\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "bpf_run.check()"
     )
     done = subprocess.run(

@@ -86,6 +86,8 @@ def test_names_that_a_file_has_itself_are_found():
     if libc is None:
         pytest.skip("no shared C library here")
     assert elf.defines(libc, ("malloc", "free", "no_such_function")) == {"malloc", "free"}
+    # one function by two names
+    assert elf.defines(libc, ("free", "cfree")) == {"free"}
     assert elf.defines(__file__, ("malloc",)) == frozenset()
 
 
