@@ -103,11 +103,8 @@ def _written(
     said: bpf_output.Said, forms: dict[int, syscalls.Form], space: Space, wall: float
 ) -> Iterator[str]:
     asked, pairs = said.maps.get("asked", {}), said.maps.get("pair", {})
-    noted = [
-        (*map(int, one.key.split(",")), one)  # nanoseconds, thread
-        for one in bpf_output.blocks(said)
-    ]
-    for when, tid, one in sorted(noted, key=lambda row: row[:2]):
+    noted = {_time_and_thread(one.key): one for one in bpf_output.blocks(said)}
+    for (when, tid), one in sorted(noted.items(), key=lambda item: item[0]):
         form = forms.get(one.second)
         if form is None:
             continue
@@ -116,6 +113,12 @@ def _written(
         yield f"{tid} {when / 1e9 + wall:.6f} {text}"
         if form.takes:
             yield from (f" > {place.module}() [{place.offset:#x}]" for place in space.walk(one.top))
+
+
+def _time_and_thread(key: str) -> tuple[int, int]:
+    """Of a key as printed: nanoseconds, and the thread's number."""
+    when, _, tid = key.partition(",")
+    return int(when), int(tid)
 
 
 def call(form: syscalls.Form, words: list[int], value: int, pair: int | None) -> str:

@@ -22,8 +22,8 @@ from memlab.trace.watch import Watch
 from memlab.units import MIB, counted
 
 COST = (
-    "it is not stopped; each system call of it runs some 1 us longer, and some 4 us for each thing that the kernel takes "
-    "in it; those of others and each free of anybody some 0.5 us. The kernel lends "
+    "it is not stopped; each system call of it runs some 1 us longer, and some 4 us for each thing that the kernel "
+    "takes in it; those of others and each free of anybody some 0.5 us. The kernel lends "
     f"{bpf_script.kernel_bytes() // MIB} MiB for tables"
 )
 _LINE = re.compile(r"^\s*[0-9a-f]+ (?P<function>[^\s+]+)(?:\+(?:0x)?[0-9a-f]+)?", re.MULTILINE)

@@ -211,7 +211,7 @@ def cloned(flags: int, stack: int, size: int) -> str:
     return f"{words}, stack={stack:#x}" + (f", stack_size={size:#x}" if size else "")
 
 
-_BY_NUMBER: dict[str, Callable[[int], str]] = {
+_BY_NUMBER: dict[str, Callable[..., str]] = {
     "S": _flag(0x20000, "MAP_STACK"),
     "O": _flag(0o100, "O_CREAT"),
     "C": _flag(0o1000, "IPC_CREAT"),
