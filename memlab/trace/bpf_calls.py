@@ -16,7 +16,7 @@ from memlab.model.memory import Pattern
 from memlab.model.stacks import Stacks
 from memlab.procfs import maps
 from memlab.procfs.host import Host
-from memlab.trace import attach, bpf_output, bpf_run, bpf_script, calls, syscalls, told
+from memlab.trace import attach, bpf_output, bpf_run, bpf_script, calls, standing, syscalls, told
 from memlab.trace.lines import Lines
 from memlab.trace.strace import doubts_on_brk, frames_of, misleading, places
 from memlab.trace.walk import Space
@@ -70,6 +70,7 @@ class _Tracer:
 
     def __init__(self, pattern: Pattern | None) -> None:
         wanted = {*calls.of(pattern), "brk"} - _MESSAGES
+        self.looks: list[standing.Standing] = []
         self._forms = {
             number: form
             for number, form in syscalls.table("x86_64").items()
@@ -77,7 +78,7 @@ class _Tracer:
         }
 
     def run(self, pid: int, watch: Watch, log: TextIO) -> tuple[float, list[str]]:
-        """(for how many seconds, what went wrong); the log is sorted by time."""
+        """(for how many seconds, what went wrong); the log is sorted by time, from the first of `looks` to the last."""
         forms = self._forms
         takes = [number for number, form in forms.items() if form.takes]
         pairs = {
@@ -86,13 +87,18 @@ class _Tracer:
             if "v" in form.arguments
         }
         script = bpf_script.calls(pid, takes, [one for one in forms if one not in takes], pairs)
-        run = bpf_run.Run(script, pid, watch, lambda: 0)
+
+        def look() -> int:
+            self.looks.append(standing.look(pid, Host()))
+            return 0
+
+        run = bpf_run.Run(script, pid, watch, look)
         wall = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
         try:
             space = Space(pid, maps.read(Host(), pid))
         except MemlabError:
             return run.seconds, run.lost  # it has ended, as the look after this will find
-        for line in _written(run.said, forms, space, wall):
+        for line in _written(run, forms, space, wall):
             log.write(line + "\n")
         log.flush()
         taken, dropped = run.said.number(0), run.said.number(1)
@@ -100,11 +106,14 @@ class _Tracer:
 
 
 def _written(
-    said: bpf_output.Said, forms: dict[int, syscalls.Form], space: Space, wall: float
+    run: bpf_run.Run, forms: dict[int, syscalls.Form], space: Space, wall: float
 ) -> Iterator[str]:
+    said = run.said
     asked, pairs = said.maps.get("asked", {}), said.maps.get("pair", {})
     noted = {_time_and_thread(one.key): one for one in bpf_output.blocks(said)}
     for (when, tid), one in sorted(noted.items(), key=lambda item: item[0]):
+        if not run.began_at <= when / 1e9 <= run.ended_at:
+            continue
         form = forms.get(one.second)
         if form is None:
             continue

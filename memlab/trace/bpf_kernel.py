@@ -15,7 +15,7 @@ from memlab.errors import Gone, MemlabError
 from memlab.model.stacks import KERNEL, Frame, Growth, Of, Stack, Stacks, summed
 from memlab.procfs import cgroup, cgroup_memory, maps
 from memlab.procfs.host import Host
-from memlab.trace import attach, bpf_output, bpf_run, bpf_script, told
+from memlab.trace import attach, bpf_run, bpf_script, told
 from memlab.trace.lines import Lines
 from memlab.trace.walk import Space
 from memlab.trace.watch import Watch
@@ -98,7 +98,7 @@ def _stacks(pid: int, run: bpf_run.Run) -> tuple[tuple[Stack, ...], Lines, Count
     # one that came to an address that was held shows that what was there had been given back unseen
     again = {names(stack) for stack in run.said.maps.get("again", {})} - {()}
     walked = []
-    for one in bpf_output.blocks(run.said):
+    for one in run.blocks():
         functions = names(str(printed.get(one.key, "")))
         is_page = one.address >> 63 == 0
         why = "unseen" if functions in again else left_out(functions, is_page)

@@ -110,7 +110,8 @@ def _effective() -> int:
 class Run:
     """What bpftrace said, and how long it was in.
 
-    seconds: from the moment it was in; lost: sentences; said: what it printed of its maps and itself.
+    seconds: from the moment it was in; began_at, ended_at: the two looks (seconds of CLOCK_MONOTONIC); lost: sentences;
+    said: what it printed of its maps and itself.
     """
 
     def __init__(self, script: str, pid: int, watch: Watch, look: Callable[[], int]) -> None:
@@ -138,6 +139,7 @@ class Run:
             try:
                 _wait_until_in(process, spool.fileno(), errors.fileno())
                 before = look()
+                self.began_at = time.clock_gettime(time.CLOCK_MONOTONIC)
 
                 calls = _Calls(spool.fileno())
 
@@ -172,6 +174,17 @@ class Run:
             raise Unsupported("bpftrace did not say what it saw", complaints or "it says nothing")
         if self.said.lost_events:
             self.lost.append(f"bpftrace itself lost {self.said.lost_events:,} events")
+
+    def blocks(self) -> list[bpf_output.Block]:
+        """What was taken between the two looks, and is held.
+
+        Probes are taken out one after the other, and until the last is out what they note is no whole story.
+        """
+        return [
+            one
+            for one in bpf_output.blocks(self.said)
+            if self.began_at <= one.when <= self.ended_at
+        ]
 
 
 class _Calls:

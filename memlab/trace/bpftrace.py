@@ -69,7 +69,7 @@ def heap(pid: int, watch: Watch) -> Stacks:
         return now["anonymous"] + now["swap"]
 
     run = bpf_run.Run(bpf_script.heap(pid, modules), pid, watch, anonymous)
-    blocks = bpf_output.blocks(run.said)
+    blocks = run.blocks()
     stacks, lines = named(pid, ((one, Of.BLOCK) for one in blocks), run.ended_at)
     growth = Growth(run.growth, "smaps_rollup Anonymous + Swap", of=(Of.BLOCK,))
     taken, dropped, others = (run.said.number(key) for key in range(3))
