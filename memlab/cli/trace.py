@@ -2,7 +2,7 @@
 
   memlab trace PID                      watch it, choose the tool by what grows, attach it
   memlab trace PID --pattern fd         attach at once, the tool for this pattern
-  memlab trace PID --engine strace      attach at once, this tool
+  memlab trace PID --engine strace      attach at once, this tool; with --pattern for that
 
 Without a pattern or an engine it is watched first, read-only, as `memlab diagnose` does. Where the tool explains less
 than half of what grew, the next one for the pattern is asked too. What attaching costs the process is said before. It
@@ -41,9 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=15.0,
         help="how long to watch before, at most, to see what grows (default 15)",
     )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--engine", metavar="NAME", help="strace, …; a wrong name lists them")
-    which.add_argument(
+    parser.add_argument("--engine", metavar="NAME", help="strace, …; a wrong name lists them")
+    parser.add_argument(
         "--pattern",
         type=_types.pattern,
         metavar="PATTERN",
@@ -59,10 +58,9 @@ def run(args: argparse.Namespace) -> int:
     from memlab.present.stacks import stacks_html, stacks_text
     from memlab.procfs import comm
     from memlab.procfs.host import Host
-    from memlab.trace import attach
-    from memlab.trace.choose import after, explained
+    from memlab.trace.choose import after, explained, reachable
 
-    attach.check(args.pid)
+    reachable(args.pid)
     name = comm.read(Host(), args.pid)
     choice, diagnosis = _choice(args)
     for sentence in choice.passed_over:
@@ -89,8 +87,8 @@ def _choice(args: argparse.Namespace) -> tuple[Choice, Diagnosis | None]:
 
     if args.engine:
         engine = named(args.engine)
-        engine.why_not(args.pid)
-        return Choice(engine, None), None
+        engine.check(args.pid, args.pattern)
+        return Choice(engine, args.pattern), None
     if args.pattern:
         return choose(args.pid, (args.pattern,)), None
     if sys.stderr.isatty():
@@ -102,7 +100,8 @@ def _traced(args: argparse.Namespace, choice: Choice) -> Stacks:
     """Say the price, attach; Ctrl-C lets go, and what was seen until then is the answer."""
     from memlab.trace.watch import Watch
 
-    price = f"{choice.engine.name} attaches to pid {args.pid} for {args.seconds:g} s: {choice.engine.cost}"
+    price = f"{choice.engine.name} attaches to pid {args.pid} for {args.seconds:g} s: "
+    price += choice.engine.price(choice.pattern)
     print(price, file=sys.stderr, flush=True)
     watch = Watch(args.seconds)
     before = signal.signal(signal.SIGINT, lambda *_: watch.stop.set())

@@ -32,7 +32,10 @@ _SMALL = 128 * KIB  # malloc maps blocks from here on, which one of them is abou
 _SECONDS, _STEP_SECONDS, _READY = 15.0, 100.0, 20.0
 # engines with stacks of bytes, by what they can see at all; the rest would be empty columns
 _HEAPS = ("heap", "arena", "anonymous")
-_BY_LANGUAGE = {"c": ("strace", "heaptrack", "perf"), "python": ("strace", "memray", "py-spy")}
+_BY_LANGUAGE = {
+    "c": ("strace", "heaptrack", "bpftrace", "perf"),
+    "python": ("strace", "memray", "py-spy"),
+}
 
 
 @dataclass(frozen=True)

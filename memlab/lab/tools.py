@@ -47,12 +47,16 @@ class Check:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that memlab calls, under any of its names; or a header, by its path."""
+    """A program that memlab calls, under any of its names; or a header, by its path.
+
+    root: only root may use it, so that nobody else is told to install it.
+    """
 
     name: str
     programs: tuple[str, ...]
     package: str
     purpose: str
+    root: bool = False
 
 
 TOOLS = (
@@ -64,6 +68,13 @@ TOOLS = (
     Tool("heaptrack", ("heaptrack",), "heaptrack", "which C call leaks on the heap"),
     Tool("addr2line", ("addr2line",), "binutils", "lines of source in the stacks of memlab trace"),
     Tool("perf", ("perf",), "linux-perf", "who touches memory first"),
+    Tool(
+        "bpftrace",
+        ("bpftrace",),
+        "bpftrace",
+        "who takes what in malloc and in the kernel, without touching the process",
+        root=True,
+    ),
     Tool("busybox", ("busybox",), "busybox", "memlab-capture in the shell of small containers"),
     Tool("qemu", ("qemu-system-x86_64",), "qemu-system-x86", "a kernel of our own (memlab kernel)"),
     Tool("flex", ("flex",), "flex", "building that kernel with kmemleak (memlab kernel full)"),
@@ -109,9 +120,12 @@ def _tool(tool: Tool) -> Check:
     if path:
         return Check(tool.name, State.OK, path)
     packages = (tool.package,)
-    return Check(
-        tool.name, State.MISSING, f"for {tool.purpose}", install_command(packages), packages
-    )
+    remedy = install_command(packages)
+    if tool.root and os.geteuid() != 0:
+        return Check(
+            tool.name, State.MISSING, f"for {tool.purpose}", f"only root may use it: {remedy}"
+        )
+    return Check(tool.name, State.MISSING, f"for {tool.purpose}", remedy, packages)
 
 
 def _place(name: str) -> str | None:

@@ -25,6 +25,14 @@ _WRAPPER = re.compile(
     # in Python an object is made for who calls its class; memray and py-spy write the class before it, or not
     r"|(?:[\w.<>]+\.)?__(?:init|new|post_init)__$)"
 )
+# functions of the kernel have no file; this stands in its place
+KERNEL = "[kernel]"
+# those of it that hand on what others of it asked for (mm/slub.c, mm/page_alloc.c, mm/vmalloc.c, net/core/skbuff.c)
+_KERNELS_ALLOCATORS = re.compile(
+    r"^_*(?:alloc_(?:frozen_)?pages|alloc_contig|get_free_pages|get_zeroed_page|folio_alloc|kmalloc|kmem_cache_alloc"
+    r"|kvmalloc|kv?zalloc|krealloc|kmemdup|vmalloc|vzalloc|alloc_skb|alloc_skb_with_frags|kmalloc_reserve"
+    r"|sock_alloc_send_p?skb|bpf_map_area_alloc|bpf_map_kmalloc|bpf_map_kv[mz]alloc|vm_area_alloc_pages|vm_module_tags)"
+)
 # where a stack begins that was walked to its end
 _OUTERMOST = frozenset(
     ("_start", "main", "clone", "clone3", "__clone", "start_thread", "thread_start")
@@ -43,6 +51,7 @@ class Of(StrEnum):
     MESSAGE = "message"
     PROCESS = "process"
     PAGE = "page"
+    OBJECT = "kernel object"
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,8 @@ class Frame:
         """
         module = self.module.rpartition("/")[2]
         return bool(
-            _RUNTIME.match(module)
+            self.module == KERNEL
+            or _RUNTIME.match(module)
             or _WRAPPER.match(self.function)
             or _PYTHONS_OWN.search(self.module)
         )
@@ -108,6 +118,12 @@ class Stack:
         return next((frame for frame in self.frames if not frame.is_runtime), None)
 
     @property
+    def kernel(self) -> Frame | None:
+        """The first function of the kernel beyond its allocators: for what it was. None where none was seen."""
+        own = [frame for frame in self.frames if frame.module == KERNEL]
+        return next((one for one in own if not _KERNELS_ALLOCATORS.match(one.function)), None)
+
+    @property
     def is_cut(self) -> bool:
         """Whether callers are missing: it ends in a function of the program that is not where programs begin."""
         last = self.frames[-1] if self.frames else None
@@ -124,6 +140,7 @@ class Stack:
             "oldest_seconds": self.oldest_seconds,
             "newest_seconds": self.newest_seconds,
             "site": None if self.site is None else str(self.site),
+            "kernel": None if self.kernel is None else self.kernel.function,
             "frames": [frame.to_json() for frame in self.frames],
         }
 

@@ -65,8 +65,9 @@ def _stack(stack: Stack, stacks: Stacks) -> list[str]:
     if stack.oldest_seconds is not None and stack.newest_seconds is not None:
         ages = f", {stack.newest_seconds:.1f} to {stack.oldest_seconds:.1f} s old"
     site = stack.site
+    within = "" if stack.kernel is None else f", in the kernel {stack.kernel.function}"
     lines = [
-        f"{share}{size}{stack.count} × {stack.of}: {'no stack' if site is None else site}{ages}"
+        f"{share}{size}{stack.count} × {stack.of}: {'no stack' if site is None else site}{within}{ages}"
     ]
     shown = _around(stack.frames, site)
     lines += [f"    {'>' if frame is site else ' '} {frame}" for frame in shown]

@@ -28,17 +28,7 @@ def check(pid: int, host: Host | None = None) -> None:
     mem_open: PTRACE_MODE_ATTACH), Yama and other security modules included.
     """
     host = host or Host()
-    said = status.read(host, pid)
-    if said.tgid not in (None, pid):
-        raise Refused(f"{pid} is a thread of process {said.tgid}", f"trace {said.tgid}")
-    if pid == os.getpid():
-        raise Refused("that is this memlab itself", "trace another process")
-    if said.state.startswith("Z"):
-        raise Gone(f"process {pid} has ended and waits for its parent (zombie)")
-    if said.vm_size is None:
-        raise Unsupported(f"{pid} is a kernel thread", "no tool of user space attaches to it")
-    if said.state.startswith(("T", "t")) and not tracer_of(pid, host):
-        raise Refused(f"process {pid} is stopped", f"let it go on first: kill -CONT {pid}")
+    said = running(pid, host)
     if tracer := tracer_of(pid, host):
         raise Refused(
             f"process {pid} is traced by {_named(tracer, host)} already, and one tracer is all there can be",
@@ -50,6 +40,22 @@ def check(pid: int, host: Host | None = None) -> None:
         raise _why_denied(said.uid[0], pid, host) from None
     except Unsupported:
         pass  # nothing is mapped at 0: that is an answer
+
+
+def running(pid: int, host: Host) -> status.Status:
+    """Raise Gone, Refused or Unsupported where there is no program that works."""
+    said = status.read(host, pid)
+    if said.tgid not in (None, pid):
+        raise Refused(f"{pid} is a thread of process {said.tgid}", f"trace {said.tgid}")
+    if pid == os.getpid():
+        raise Refused("that is this memlab itself", "trace another process")
+    if said.state.startswith("Z"):
+        raise Gone(f"process {pid} has ended and waits for its parent (zombie)")
+    if said.vm_size is None:
+        raise Unsupported(f"{pid} is a kernel thread", "no tool of user space attaches to it")
+    if said.state.startswith(("T", "t")) and not tracer_of(pid, host):
+        raise Refused(f"process {pid} is stopped", f"let it go on first: kill -CONT {pid}")
+    return said
 
 
 def _why_denied(owner: int, pid: int, host: Host) -> MemlabError:

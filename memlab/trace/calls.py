@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from memlab.errors import Gone, MemlabError
 from memlab.model import strace_lines
@@ -15,7 +15,6 @@ from memlab.model.strace_lines import Call
 from memlab.procfs.host import Host
 from memlab.trace import spool, standing
 from memlab.trace.held import Account, foreign
-from memlab.trace.tracer import Tracer
 from memlab.trace.watch import Watch
 from memlab.units import counted
 
@@ -44,6 +43,20 @@ _BY_PATTERN: dict[Pattern | None, tuple[str, ...]] = {
 def of(pattern: Pattern | None) -> list[str]:
     """The calls that are followed for a pattern, those of all machines."""
     return sorted(set(" ".join((*_BY_PATTERN.get(pattern, (_MEMORY,)), _THREADS)).split()))
+
+
+class Tracer(Protocol):
+    """Follows a process for its time and writes its calls into `log`: (for how many seconds, what went wrong).
+
+    looks: at which the log begins and ends, of one that takes its time to get in and to let go.
+    """
+
+    @property
+    def looks(self) -> Sequence[standing.Standing]:
+        """None of them: it comes and goes at once."""
+
+    def run(self, pid: int, watch: Watch, log: TextIO) -> tuple[float, list[str]]:
+        """Attach, follow, let go."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +112,15 @@ def watched(pid: int, watch: Watch, tracer: Callable[[TextIO], Tracer]) -> Seen:
     host = Host()
     before = standing.look(pid, host)
     with spool.open_spool() as log:
-        seconds, early = tracer(log).run(pid, watch, log)
+        follows = tracer(log)
+        seconds, early = follows.run(pid, watch, log)
         ended_at = time.time()
         try:
             now = standing.look(pid, host)
         except MemlabError:
             raise Gone(f"process {pid} ended while it was traced") from None
+        if follows.looks:
+            before, now = follows.looks
         log.seek(0)
         account = _account(pid, before, log)
     joined = standing.join(account, now, host)

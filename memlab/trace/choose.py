@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from memlab.errors import MemlabError, Unsupported
 from memlab.model.memory import Pattern
 from memlab.model.stacks import Stacks
-from memlab.trace import gdb, heaptrack, memray, perf, pyspy, strace
+from memlab.trace import attach, bpftrace, gdb, heaptrack, memray, perf, pyspy, strace
 from memlab.trace.watch import EARLY, Watch
 
 Trace = Callable[[int, Watch, Pattern | None], Stacks]
@@ -19,7 +19,8 @@ Trace = Callable[[int, Watch, Pattern | None], Stacks]
 class Engine:
     """One tool: its name, what it answers, what it costs the target, why not here, and how it traces.
 
-    why_not: raises the error that says so, before anything is attached. fits: whether it is for such a program at
+    why_not: raises the error that says so, before anything is attached. cost_of, why_not_for: the same of a pattern,
+    where that makes a difference. fits: whether it is for such a program at
     all; where not, it is not chosen, and that is nothing to tell. intrudes: whether it puts code into the process.
     """
 
@@ -30,6 +31,19 @@ class Engine:
     trace: Trace
     fits: Callable[[int], bool] = lambda pid: True
     intrudes: bool = False
+    cost_of: Callable[[Pattern | None], str] | None = None
+    why_not_for: Callable[[int, Pattern | None], None] | None = None
+
+    def price(self, pattern: Pattern | None) -> str:
+        """What it costs the target to look for that."""
+        return self.cost if self.cost_of is None else self.cost_of(pattern)
+
+    def check(self, pid: int, pattern: Pattern | None) -> None:
+        """Raise what keeps it from looking for that, before anything is attached."""
+        if self.why_not_for is None:
+            self.why_not(pid)
+        else:
+            self.why_not_for(pid, pattern)
 
 
 ENGINES: dict[str, Engine] = {
@@ -68,6 +82,16 @@ ENGINES: dict[str, Engine] = {
             intrudes=True,
         ),
         Engine(
+            bpftrace.NAME,
+            "blocks of malloc, without touching the process (root); with the pattern `kernel` what the kernel took for "
+            "it, by the kernel's function and the line that called",
+            bpftrace.COST,
+            bpftrace.why_not,
+            bpftrace.trace,
+            cost_of=bpftrace.cost,
+            why_not_for=bpftrace.why_not,
+        ),
+        Engine(
             gdb.NAME,
             "no stacks: how much of malloc's memory is in use, and how much is freed and kept",
             gdb.COST,
@@ -87,14 +111,15 @@ ENGINES: dict[str, Engine] = {
 
 # the best first. brk's stacks accuse whoever asked when the heap was full, so strace is never for the heap
 _BY_PATTERN: dict[Pattern, tuple[str, ...]] = {
-    Pattern.HEAP: ("memray", "heaptrack"),
-    Pattern.ARENA: ("memray", "heaptrack"),
-    Pattern.ANONYMOUS: ("memray", "py-spy", "strace", "heaptrack"),
+    Pattern.HEAP: ("memray", "heaptrack", "bpftrace"),
+    Pattern.ARENA: ("memray", "heaptrack", "bpftrace"),
+    Pattern.ANONYMOUS: ("memray", "py-spy", "strace", "heaptrack", "bpftrace"),
+    Pattern.KERNEL: ("py-spy", "bpftrace", "strace"),
     Pattern.MAIN_STACK: ("perf",),
-    Pattern.PAGE_TABLE: ("py-spy", "strace", "perf"),
-    Pattern.PRIVATE_FILE: ("py-spy", "strace", "perf"),
+    Pattern.PAGE_TABLE: ("py-spy", "strace", "bpftrace", "perf"),
+    Pattern.PRIVATE_FILE: ("py-spy", "strace", "bpftrace", "perf"),
 }
-_ELSE = ("py-spy", "strace")
+_ELSE = ("py-spy", "strace", "bpftrace")
 
 
 @dataclass(frozen=True)
@@ -117,6 +142,17 @@ def named(name: str) -> Engine:
     return ENGINES[name]
 
 
+def reachable(pid: int) -> None:
+    """Raise what keeps every engine from it: before it is watched for long, and then nobody may look."""
+    try:
+        attach.check(pid)
+    except MemlabError as error:
+        try:
+            bpftrace.why_not(pid, Pattern.KERNEL)
+        except MemlabError:
+            raise error from None
+
+
 def choose(pid: int, patterns: Sequence[Pattern] = ()) -> Choice:
     """The first that may and can. Raises what the first of them raises where none does."""
     pattern = patterns[0] if len(patterns) == 1 else None
@@ -125,7 +161,7 @@ def choose(pid: int, patterns: Sequence[Pattern] = ()) -> Choice:
     names = [name for name in dict.fromkeys(wanted) if name in ENGINES and ENGINES[name].fits(pid)]
     for nth, name in enumerate(names):
         try:
-            ENGINES[name].why_not(pid)
+            ENGINES[name].check(pid, pattern)
         except MemlabError as error:
             errors.append(error)
             continue
@@ -154,6 +190,6 @@ def after(choice: Choice, stacks: Stacks, pid: int) -> Choice | None:
         if ENGINES[name].intrudes:
             continue
         with suppress(MemlabError):
-            ENGINES[name].why_not(pid)
+            ENGINES[name].check(pid, choice.pattern)
             return Choice(ENGINES[name], choice.pattern, (), choice.others[nth + 1 :])
     return None

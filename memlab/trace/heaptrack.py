@@ -11,22 +11,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TextIO, cast
 
 from memlab.errors import Gone, Unsupported
 from memlab.model.memory import Pattern
-from memlab.model.stacks import Growth, Of, Stack, Stacks, summed
+from memlab.model.stacks import Growth, Of, Stacks, summed
 from memlab.procfs import status
 from memlab.procfs.host import Host
-from memlab.trace import attach, elf
-from memlab.trace.heaptrack_file import FORMATS, Blocks, Names, read_blocks, read_names
+from memlab.trace import attach, elf, told
+from memlab.trace.heaptrack_file import FORMATS, Names, read_blocks, read_names
 from memlab.trace.spool import folder
-from memlab.trace.told import cut
 from memlab.trace.watch import Watch
-from memlab.units import MIB, counted, format_bytes
+from memlab.units import MIB, format_bytes
 
 NAME = "heaptrack"
 PACKAGE = "heaptrack"
@@ -101,8 +99,8 @@ def trace(pid: int, watch: Watch, pattern: Pattern | None = None) -> Stacks:
         pid,
         watched,
         stacks,
-        tuple(([early] if early else []) + _lost(stacks)),
-        tuple(_doubts(stacks, blocks, growth)),
+        tuple(([early] if early else []) + told.nameless(stacks) + told.cut(stacks)),
+        tuple(told.of_blocks(NAME, stacks, blocks.taken, growth)),
         growth=growth,
     )
 
@@ -185,41 +183,3 @@ def _interpreted(interpreter: str, file: TextIO) -> Names:
             done.wait()
         out.seek(0)
         return read_names(out)
-
-
-def _lost(stacks: tuple[Stack, ...]) -> list[str]:
-    said = []
-    total = sum(stack.bytes for stack in stacks)
-    nameless = sum(stack.bytes for stack in stacks if stack.site is None or not stack.site.function)
-    if nameless * 10 > total:
-        said.append(
-            f"{nameless / total:.0%} of the bytes have no function beyond the allocator: stripped, or without unwind "
-            "tables; build it with -g"
-        )
-    return said + cut(stacks)
-
-
-def _doubts(stacks: tuple[Stack, ...], blocks: Blocks, growth: Growth | None) -> list[str]:
-    said = []
-    grown = growth.amount if growth is not None else 0
-    if not blocks.taken and grown > MIB:
-        said.append(
-            f"it saw no malloc at all while {format_bytes(grown)} of anonymous memory came: an allocator of its own "
-            "(static jemalloc, Go, a JVM), or mappings; --engine strace sees those"
-        )
-    total = sum(stack.bytes for stack in stacks)
-    if blocks.taken and grown > MIB and total < grown / 2:
-        said.append(
-            f"blocks that are held explain {format_bytes(total)} of {format_bytes(grown)}: the rest is mappings, or "
-            "freed memory that malloc keeps (--engine gdb says how much)"
-        )
-    runs = Counter(
-        frame.function.startswith("_PyEval_EvalFrame") for stack in stacks for frame in stack.frames
-    )
-    if runs[True]:
-        said.append(
-            "it is a Python program, and heaptrack sees its C frames only: --engine memray names lines of Python"
-        )
-    if blocks.taken and not stacks:
-        said.append(f"{counted(blocks.taken, 'block')} came and all of them went: nothing is held")
-    return said

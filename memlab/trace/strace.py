@@ -7,6 +7,7 @@ held against the kernel's own files after strace has let go.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TextIO
 
 from memlab.model.memory import Pattern
@@ -55,11 +56,10 @@ def trace(pid: int, watch: Watch, pattern: Pattern | None = None) -> Stacks:
         return Tracer(NAME, command, _UNABLE)
 
     seen = calls.watched(pid, watch, tracer)
-    account, joined = seen.account, seen.joined
+    account = seen.account
     lines = Lines(pid)
-    every = {*(one.frames for one in joined.held), *account.brk_stacks}
-    lines.learn(filter(None, (_place(line) for stack in every for line in stack)))
-    stacks = seen.stacks(lambda printed: _frames(lines, printed))
+    lines.learn(places(seen))
+    stacks = seen.stacks(lambda printed: frames_of(lines, printed))
     return Stacks(
         NAME,
         attach.version(program),
@@ -67,16 +67,23 @@ def trace(pid: int, watch: Watch, pattern: Pattern | None = None) -> Stacks:
         seen.seconds,
         stacks,
         tuple(seen.lost + _lost(account) + cut(stacks)),
-        tuple(lines.doubts() + _doubts(account, lines) + seen.doubts() + _misleading(stacks)),
+        tuple(lines.doubts() + doubts_on_brk(account, lines) + seen.doubts() + misleading(stacks)),
         growth=seen.growth(stacks),
     )
 
 
-def _frames(lines: Lines, printed: tuple[str, ...]) -> tuple[Frame, ...]:
-    return lines.frames(tuple(filter(None, map(_place, printed))))
+def places(seen: calls.Seen) -> Iterator[Place]:
+    """Of all stacks that will be shown."""
+    every = {*(one.frames for one in seen.joined.held), *seen.account.brk_stacks}
+    return filter(None, (place(line) for stack in every for line in stack))
 
 
-def _place(line: str) -> Place | None:
+def frames_of(lines: Lines, printed: tuple[str, ...]) -> tuple[Frame, ...]:
+    """Of lines as strace -k prints them, which `lines` has learnt."""
+    return lines.frames(tuple(filter(None, map(place, printed))))
+
+
+def place(line: str) -> Place | None:
     """`/usr/lib/libc.so.6(__mmap+0x13) [0x1019b3]`."""
     found = _FRAME.match(line)
     if found is None:
@@ -95,14 +102,15 @@ def _lost(account: Account) -> list[str]:
     return said
 
 
-def _doubts(account: Account, lines: Lines) -> list[str]:
+def doubts_on_brk(account: Account, lines: Lines) -> list[str]:
+    """Whom brk accuses, and that it is seldom who leaks."""
     said = []
     if account.brk is not None and account.brk[1] > account.brk[0]:
         moved = format_bytes(account.brk[1] - account.brk[0])
         stack, size = account.brk_stacks.most_common(1)[0]
         share = size / sum(account.brk_stacks.values())
         site = next(
-            (one for one in _frames(lines, stack) if not one.is_runtime),
+            (one for one in frames_of(lines, stack) if not one.is_runtime),
             "a stack that was not read",
         )
         said.append(
@@ -120,7 +128,7 @@ _POOLS = frozenset(
 _POOL_MODULE = re.compile(r"/lib(?:jemalloc|tcmalloc|mimalloc)[^/]*$")
 
 
-def _misleading(stacks: tuple[Stack, ...]) -> list[str]:
+def misleading(stacks: tuple[Stack, ...]) -> list[str]:
     """Stacks that are true and still accuse the wrong one."""
     said = []
     frames = [frame for stack in stacks for frame in stack.frames]

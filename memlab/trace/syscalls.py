@@ -28,6 +28,7 @@ class Form:
 # name: (number on x86-64, on arm64, arguments, what it does: t takes, o opens, - gives back)
 _CALLS: dict[str, tuple[int | None, int | None, str, str]] = {
     "mmap": (9, 222, "xdxSpx", "t"),
+    "brk": (12, 214, "x", "t"),
     "munmap": (11, 215, "xd", "-"),
     "mremap": (25, 216, "xddxx", "t"),
     "shmget": (29, 194, "ddC", "t"),
@@ -119,6 +120,16 @@ def written(form: Form, done: ptrace.Done, pid: int) -> str:
     return f"{form.name}({', '.join(words)}) = {value}"
 
 
+def plain(letter: str, value: int) -> str:
+    """An argument by its number alone: descriptors without their paths, paths as empty strings."""
+    if letter == "s":
+        return '""'
+    if letter in "dp":
+        return str(value if value < 1 << 63 else value - (1 << 64))
+    known = _BY_NUMBER.get(letter)
+    return hex(value) if known is None else known(value)
+
+
 def _size(value: int, *_: object) -> str:
     return str(value)
 
@@ -165,7 +176,7 @@ def _message(value: int, done: ptrace.Done, pid: int) -> str:
     return f"{{msg_control=[{', '.join(words)}]}}"
 
 
-def _flag(mask: int, word: str) -> Callable[[int, ptrace.Done, int], str]:
+def _flag(mask: int, word: str) -> Callable[..., str]:
     return lambda value, *_: f"{value:#x} {word}" if value & mask else hex(value)
 
 
@@ -183,7 +194,7 @@ def _duplicate(value: int, *_: object) -> str:
 
 
 def _clone(value: int, done: ptrace.Done, pid: int) -> str:
-    return _cloned(value, done.arguments[1], 0)
+    return cloned(value, done.arguments[1], 0)
 
 
 def _clone3(value: int, done: ptrace.Done, pid: int) -> str:
@@ -191,14 +202,23 @@ def _clone3(value: int, done: ptrace.Done, pid: int) -> str:
     if len(raw) < 56:
         return ""
     flags, *_, stack, size = struct.unpack("=7Q", raw)
-    return _cloned(flags, stack, size)
+    return cloned(flags, stack, size)
 
 
-def _cloned(flags: int, stack: int, size: int) -> str:
+def cloned(flags: int, stack: int, size: int) -> str:
+    """The arguments of clone and clone3 that matter."""
     words = f"flags={flags:#x}" + (" CLONE_THREAD" if flags & _THREAD else "")
     return f"{words}, stack={stack:#x}" + (f", stack_size={size:#x}" if size else "")
 
 
+_BY_NUMBER: dict[str, Callable[..., str]] = {
+    "S": _flag(0x20000, "MAP_STACK"),
+    "O": _flag(0o100, "O_CREAT"),
+    "C": _flag(0o1000, "IPC_CREAT"),
+    "E": _flag(4, "CLOSE_RANGE_CLOEXEC"),
+    "R": _remove,
+    "F": _duplicate,
+}
 _WRITTEN: dict[str, Callable[[int, ptrace.Done, int], str]] = {
     "d": _size,
     "x": _hex,
@@ -206,13 +226,8 @@ _WRITTEN: dict[str, Callable[[int, ptrace.Done, int], str]] = {
     "s": _path,
     "v": _pair,
     "m": _message,
-    "S": _flag(0x20000, "MAP_STACK"),
-    "O": _flag(0o100, "O_CREAT"),
-    "C": _flag(0o1000, "IPC_CREAT"),
-    "E": _flag(4, "CLOSE_RANGE_CLOEXEC"),
     "h": _open_how,
-    "R": _remove,
-    "F": _duplicate,
     "c": _clone,
     "k": _clone3,
+    **_BY_NUMBER,
 }

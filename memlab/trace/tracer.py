@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from memlab.errors import Denied, Gone, Unsupported
-from memlab.trace import leash
+from memlab.trace import leash, standing
 from memlab.trace.watch import Watch
 from memlab.units import MIB, format_bytes
 
@@ -33,6 +33,7 @@ class Tracer:
     name: str
     command: Sequence[str]
     unable: tuple[tuple[str, ...], str] = ((), "")
+    looks: tuple[standing.Standing, ...] = ()
 
     def run(self, pid: int, watch: Watch, log: TextIO) -> tuple[float, list[str]]:
         """From the moment it has attached; (for how many seconds, what went wrong). It writes into `log`."""

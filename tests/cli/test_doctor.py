@@ -54,8 +54,9 @@ def test_each_line_of_text_opens_with_its_state() -> None:
 def test_without_programs_it_names_debians_packages() -> None:
     done = doctor("--packages", PATH="/nonexistent")
     named = done.stdout.split()
-    programs = {tool.package for tool in tools.TOOLS if not os.path.exists(tool.programs[0])}
-    assert len(programs) >= len({tool.package for tool in tools.TOOLS}) - 1, "all but a header"
+    mine = [tool for tool in tools.TOOLS if os.geteuid() == 0 or not tool.root]
+    programs = {tool.package for tool in mine if not os.path.exists(tool.programs[0])}
+    assert len(programs) >= len({tool.package for tool in mine}) - 1, "all but a header"
     assert programs < set(named)
     assert {"gcc", "libc6-dev"} < set(named)
     assert done.returncode == 0, "none of them is essential"

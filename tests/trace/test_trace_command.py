@@ -123,11 +123,17 @@ def test_the_engine_is_chosen_by_the_pattern_and_by_what_is_here(monkeypatch):
     able("strace", "heaptrack")
     chosen = choose.choose(1, (Pattern.HEAP,))
     assert (chosen.engine.name, chosen.passed_over) == ("heaptrack", ("memray may not",))
+    able("bpftrace", "strace")
+    assert choose.choose(1, (Pattern.HEAP,)).engine.name == "bpftrace"
+    assert choose.choose(1, (Pattern.KERNEL,)).engine.name == "bpftrace"
     able("strace")  # never for brk alone
+    assert choose.choose(1, (Pattern.KERNEL,)).engine.name == "strace"
     with pytest.raises(Denied, match="may not"):
         choose.choose(1, (Pattern.HEAP,))
     assert choose.choose(1, (Pattern.ANONYMOUS, Pattern.HEAP)).pattern is None
-    with pytest.raises(Unsupported, match="there are strace, memray, py-spy, heaptrack, gdb, perf"):
+    with pytest.raises(
+        Unsupported, match="there are strace, memray, py-spy, heaptrack, bpftrace, gdb, perf"
+    ):
         choose.named("ltrace")
 
 
@@ -146,6 +152,7 @@ def test_an_engine_that_explains_little_is_followed_by_one_that_puts_nothing_in(
     as_engine("py-spy", refuses)
     as_engine("strace", able)
     as_engine("heaptrack", able, intrudes=True)
+    as_engine("bpftrace", refuses)
     choice = choose.choose(1, (Pattern.ANONYMOUS,))
     assert choice.engine.name == "memray"
 
