@@ -188,13 +188,14 @@ def _all_early(series: Series, floors: Floors, rest: Pauses) -> float:
 
 
 def _slows(floors: Floors) -> bool:
-    """Each rise is smaller than the one before it, and the last not half of the first.
+    """Each rise is smaller than the one before it, by a tenth at least, and the last not half of the first.
 
-    Of four rises in random order that is so with a chance of 1/4! = 4 %, and of even growth they do not
-    differ by half: a leak is taken for a warm-up less often than that.
+    What nears a level and halves in three steps loses a fifth at each; a tenth leaves room for noise. Of four rises in
+    random order they fall with a chance of 1/4! = 4 %, and of even growth they do not differ by half: a leak is taken
+    for a warm-up less often than that.
     """
     rises = np.diff(floors.values)
-    return bool(np.all(np.diff(rises) < 0) and 2 * rises[-1] < rises[0])
+    return bool(np.all(rises[1:] <= 0.9 * rises[:-1]) and 2 * rises[-1] < rises[0])
 
 
 def _stopped(series: Series, quantum: float, known: float, level: float) -> Trend:
