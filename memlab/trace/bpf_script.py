@@ -138,7 +138,7 @@ def kernel(pid: int, tracepoints: frozenset[str]) -> str:
     text = [
         _begin(),
         f"tracepoint:raw_syscalls:sys_enter /pid == {pid}/ {{",
-        _REGISTERS + "  @user[tid] = ($r->ip, $r->sp, $r->bp);\n}",
+        _REGISTERS + "  if ($r->cs == 0x33) { @user[tid] = ($r->ip, $r->sp, $r->bp); }\n}",
         f"tracepoint:raw_syscalls:sys_exit /pid == {pid}/ {{ delete(@user[tid]); }}",
     ]
     for name, (key, size) in _KERNEL_TAKERS.items():
@@ -180,7 +180,7 @@ def calls(pid: int, takes: Sequence[int], gives: Sequence[int], pairs: dict[int,
         f'BEGIN {{ {wanted} printf("self %d\\n", pid); }}',
         'interval:ms:100 { printf("in\\n"); }',
         f"tracepoint:raw_syscalls:sys_enter /pid == {pid}/ {{ if (@wanted[args->id] != 0) {{",
-        _REGISTERS + "  @user[tid] = ($r->ip, $r->sp, $r->bp);",
+        _REGISTERS + "  if ($r->cs == 0x33) { @user[tid] = ($r->ip, $r->sp, $r->bp); }",
         "  @words[tid] = (args->args[0], args->args[1], args->args[2], args->args[3], args->args[4]);",
         # struct clone_args: flags, four others, stack, its size
         "  if (args->id == 435) {",

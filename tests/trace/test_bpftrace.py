@@ -1,6 +1,7 @@
 """bpftrace: who takes what in malloc, in the kernel and by system calls; and nothing stays behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,25 @@ pytestmark = [
     pytest.mark.needs("bpftrace", "addr2line", "gcc"),
     pytest.mark.skipif(WHY is not None, reason=str(WHY)),
 ]
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A folder with a C library of our own; None where this Python has none that is shared."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    path = next((line.split()[5] for line in lines if line.endswith("/libc.so.6")), None)
+    if path is None:
+        return None
+    folder = tmp_path_factory.mktemp("libc")
+    shutil.copy(path, folder)
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def own_libc(copied, monkeypatch):
+    """A probe is one for everybody who maps the file: so the rest of the machine is spared, and other runs of this."""
+    if copied is not None:
+        monkeypatch.setenv("LD_LIBRARY_PATH", copied)
 
 
 @pytest.mark.parametrize("name", ["heap", "arena", "anonymous-malloc"])
@@ -117,11 +137,21 @@ class Stepped:
         source.write_text(text)
         command = ["gcc", "-O2", "-g", *flags, "-o", str(program), str(source)]
         subprocess.run(command, check=True, capture_output=True)
+        self._start([str(program)])
+
+    @classmethod
+    def of(cls, command):
+        """One that is built already."""
+        made = cls.__new__(cls)
+        made._start(command)
+        return made
+
+    def _start(self, command):
         self.process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.pid = self.process.pid
-        self.said()
+        assert self.said() == "ready"
 
     def said(self):
         return self.process.stdout.readline().strip()
@@ -197,6 +227,7 @@ def test_it_lets_go_of_a_machine_that_it_burdens_too_much(tmp_path, monkeypatch)
     assert any("calls a second" in lost for lost in stacks.lost)
 
 
+@pytest.mark.needs("strace")
 def test_a_process_that_is_traced_already_can_be_asked(tmp_path):
     with Stepped(tmp_path) as program:
         tracer = subprocess.Popen(
@@ -212,6 +243,30 @@ def test_a_process_that_is_traced_already_can_be_asked(tmp_path):
         finally:
             tracer.terminate()
             tracer.wait()
+
+
+@pytest.mark.needs("unshare")
+def test_a_process_that_sees_other_files_can_be_asked(tmp_path):
+    """As in a container: its C library has a path that leads nowhere here."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    with Stepped(tmp_path) as plain:
+        (one,) = [
+            one
+            for one in maps.read(Host(), plain.pid)
+            if one.name.endswith("/libc.so.6") and "x" in one.perms
+        ]
+    script = (
+        f"mount -t tmpfs none {hidden} && cp {one.name} {hidden}/ && "
+        f"LD_LIBRARY_PATH={hidden} exec {tmp_path}/kept"
+    )
+    with Stepped.of(["unshare", "-m", "sh", "-c", script]) as program:
+        assert not (hidden / "libc.so.6").exists()
+        names = {one.name for one in maps.read(Host(), program.pid)}
+        assert f"{hidden}/libc.so.6" in names
+        stacks, _ = stepped(bpftrace, program, Pattern.HEAP)
+    found = {one.site.function: (one.count, one.bytes) for one in stacks.stacks}
+    assert found == HELD
 
 
 # leaker, the function of the kernel that keeps most of it (fs/pipe.c, ipc/msgutil.c, net/core, kernel/bpf)
@@ -377,7 +432,7 @@ def kill_in_every_way(rounds):
             with subprocess.Popen(
                 [sys.executable, "-c", SCRIPT, str(leaker.pid)],
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": PACKAGE},
+                env={**os.environ, "PYTHONPATH": PACKAGE, "LD_LIBRARY_PATH": ""},
                 preexec_fn=heed_signals,
             ) as command:
                 tracer = until(lambda command=command: bpftrace_below(command.pid), 60)
