@@ -15,7 +15,7 @@ from memlab.model.recording import Header
 from memlab.model.sample import MAX_PARENTS, Sample
 from memlab.observe import occupancy
 from memlab.observe.outside import Outside, same_namespace
-from memlab.observe.pace import Pace, Rest
+from memlab.observe.pace import Pace
 from memlab.procfs import cgroup, cpus, facts, fd, mountinfo, stat, task
 from memlab.procfs.host import Call, Host, InstantTexts, Kept, Tee
 
@@ -65,8 +65,7 @@ class Sampler:
         self._mappings = Pace(budget, least_seconds=0.1)
         self._surroundings = Pace(budget, least_seconds=0.4)
         self._outside = Outside(pid, self._host)
-        self._rest = Rest(budget)
-        self._divide(budget)
+        self.spend(budget)
         first = stat.read(self._host, pid)
         self.comm = first.comm
         self._start_time = first.starttime
@@ -84,11 +83,7 @@ class Sampler:
             )
 
     def spend(self, budget: float) -> None:
-        """Another share of a core from now on, the readings at every tick included."""
-        self._rest.share = budget
-        self._divide(budget)
-
-    def _divide(self, budget: float) -> None:
+        """Another share of a core from now on."""
         # the mappings are the dearest; descriptors, the machine and what no mapping shows share the rest
         self._mappings.share = budget * 0.4
         self._surroundings.share = budget * 0.2
@@ -125,7 +120,6 @@ class Sampler:
         self._allowed(lambda: tee.stat(f"/proc/{self.pid}/fd"))  # its size is how many are open
         if now_running.num_threads == 1 and self._lists_children:  # of many at a look around
             self._count_children(tee)
-        self._divide(self._rest.after(start, time.thread_time() - cpu))
         if must or (look and self._mappings.due(start)):
             self._look_at_mappings(tee)
         if must or self._surroundings.due(start):
