@@ -195,7 +195,7 @@ def _slows(floors: Floors) -> bool:
     for a warm-up less often than that.
     """
     rises = np.diff(floors.values)
-    return bool(np.all(rises[1:] <= 0.9 * rises[:-1]) and 2 * rises[-1] < rises[0])
+    return bool(np.all(rises[1:] < 0.9 * rises[:-1]) and 2 * rises[-1] < rises[0])
 
 
 def _stopped(series: Series, quantum: float, known: float, level: float) -> Trend:

@@ -62,13 +62,21 @@ def test_growth_that_halves_from_block_to_block_is_slowing():
 
 @pytest.mark.parametrize(
     ("rises", "shape"),
-    [((40, 20, 11, 6, 5), Shape.SLOWING), ((40, 15, 8.7, 8.2, 8.5), Shape.RISING)],
+    [
+        ((40, 20, 11, 6, 5), Shape.SLOWING),
+        ((40, 15, 8.7, 8.2, 8.5), Shape.RISING),
+    ],
     ids=["towards a level", "fast at first, then evenly"],
 )
 def test_what_slows_does_so_from_block_to_block(rises, shape):
     rate = np.array(rises)[np.minimum(TIMES // 6, 4).astype(int)] / 30
     values = MIB * np.concatenate([[0.0], np.cumsum(rate)[:-1]])
     assert trend(Series("made", TIMES, values), QUANTUM).shape is shape
+
+
+def test_blocks_in_which_nothing_came_are_no_slowing():
+    bursts = [start + within for start in (0.5, 3, 5, 7, 10, 29) for within in (0, 0.2, 0.4)]
+    assert trend(at_events(bursts), QUANTUM).shape is not Shape.SLOWING
 
 
 @pytest.mark.parametrize(
