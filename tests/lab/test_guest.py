@@ -122,7 +122,8 @@ def test_a_reboot_gives_everything_back_and_a_panic_ends_it(kernel: cache.Kernel
         before = g.next_sample().meminfo
         assert before is not None and before.s_unreclaim
         g.load("kleak", kmalloc_kb=8192)
-        assert grown(g, "s_unreclaim", before.s_unreclaim) > 8 * MIB
+        # of 8 MiB: what the boot has left of its own may go meanwhile
+        assert grown(g, "s_unreclaim", before.s_unreclaim) > 7 * MIB
         g.reboot()
         assert abs(grown(g, "s_unreclaim", before.s_unreclaim)) < 2 * MIB
         times = [sample.monotonic for sample in g.samples]
