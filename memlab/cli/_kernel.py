@@ -20,14 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def make_ready(make: Make, again: bool, lab: str) -> int:
     """Make it, build our modules for it, and name a lab to try."""
     from memlab.cli._progress import progress
+
+    kernel = made(make, progress(), again)
+    print(f"Linux {kernel.release}; try: memlab kernel lab {lab}")
+    return 0
+
+
+def made(make: Make, say: Callable[[str], None], again: bool = False) -> Kernel:
+    """The kernel with our modules, out of the cache where it is there. Raises Unsupported with what is missing."""
     from memlab.lab.guest import build, qemu
 
     qemu.program()
-    say = progress()
     kernel = make(say, again)
     say("building kleak and kprice for it")
     build.modules(kernel)
     build.programs()
     say("ready")
-    print(f"Linux {kernel.release}; try: memlab kernel lab {lab}")
-    return 0
+    return kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import select
 import signal
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 
 import memlab
+from memlab.cli import kernel_lab
 from memlab.diagnose.machine import diagnose_machine
 from memlab.errors import Gone, MemlabError, Refused
-from memlab.lab.guest import Guest, cache
+from memlab.lab.guest import Guest, cache, packages
 from memlab.model.diagnosis import Verdict
 from memlab.observe.files import open_recording, save_recording
 from memlab.procfs import vmallocinfo
@@ -132,6 +134,19 @@ def test_a_reboot_gives_everything_back_and_a_panic_ends_it(kernel: cache.Kernel
             g.sh("echo c > /proc/sysrq-trigger")
         assert g.wait_until_over(30)
         assert "Kernel panic" in g.console.text
+
+
+def test_a_lab_that_may_make_its_kernel_fetches_nothing_where_there_is_one(
+    kernel: cache.Kernel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never(*_: object) -> None:
+        pytest.fail("it fetches what is there")
+
+    monkeypatch.setattr(packages, "fetch", never)
+    parser = argparse.ArgumentParser()
+    kernel_lab.add_arguments(parser)
+    assert kernel_lab.run(parser.parse_args(["oom", "--make"])) == 0
+    assert f"Linux {kernel.release}" in capsys.readouterr().out
 
 
 def test_more_memory_than_the_machine_can_bear_is_refused(kernel: cache.Kernel) -> None:
