@@ -108,7 +108,7 @@ def _by_floors(series: Series, quantum: float, rest: Pauses) -> Trend:
     growth, level = series.growth, rest.open_
     floors, saw = clearest(series), teeth(series, quantum)
     if len(blocks_of(series, LEVELS).times) < LEVELS:
-        return Trend(Shape.UNCLEAR, growth)
+        return Trend(Shape.UNCLEAR, growth, *_rate(series, None), None, level)
     known = quantum + missed(series, saw)
     coarse = blocks_of(series, LEVELS)
     filled = _is_cyclic_in_the_end(coarse, saw, known)

@@ -107,14 +107,20 @@ def spawn_guard(
         floor=settings.size(settings.FLOOR),
         group=group,
     )
-    return subprocess.Popen(
-        guard_argv(spec),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,  # a complaint of Python's own must not get lost
-        bufsize=0,
-        start_new_session=True,  # Ctrl-C is for the caller: it tells us to stop in its own way
-    )
+    try:
+        return subprocess.Popen(
+            guard_argv(spec),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # a complaint of Python's own must not get lost
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is for the caller: it tells us to stop in its own way
+        )
+    except OSError as error:
+        raise Unsupported(
+            f"this Python cannot be started anew ({error.filename}: {error.strerror})",
+            "install memlab where this user may read it",
+        ) from None
 
 
 class Experiment:

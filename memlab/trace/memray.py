@@ -94,7 +94,8 @@ def _python(pid: int, host: Host) -> _Python:
         raise Unsupported(
             f"the Python of process {pid} has no memray"
             + (f" (started with {flags})" if flags else ""),
-            f"{program} -m pip install memray",
+            (f"start it without {flags}, after " if flags else "")
+            + f"{program} -m pip install memray",
         )
     version, remote = done.stdout.split()
     return _Python(argv, version, remote != "True", owner.uid[1], owner.gid[1])
