@@ -82,7 +82,7 @@ def test_large_steps_that_the_mappings_were_read_too_seldom_for_are_seen_in_stat
 
 
 def test_so_does_even_growth_of_which_there_are_four_readings_and_it_has_its_rate():
-    found, fine = seen(lambda t: 50 + 2 * t, every=8, seconds=6.0)
+    found, fine = seen(lambda t: 50 + 2 * t + 0.1 * np.sin(t), every=8, seconds=6.0)
     assert found.shape is Shape.UNCLEAR
     assert fine.shape is Shape.RISING
     assert fine.rate == pytest.approx(2 * MIB, rel=0.05)
