@@ -258,12 +258,15 @@ def test_signals_stops_and_their_ends_reach_the_process_as_ever():
 
 FORKS = """
 import os, time
+theirs, ours = os.pipe()
 print("ready", flush=True); input()
 child = os.fork()
 if child == 0:
-    print(open("/proc/self/status").read().split("TracerPid:")[1].split()[0], flush=True)
+    os.write(ours, open("/proc/self/status").read().split("TracerPid:")[1].split()[0].encode())
     time.sleep(60)
     os._exit(0)
+# said by the parent: the child may be ahead of a fork that is still looked at
+print(os.read(theirs, 20).decode(), flush=True)
 input()
 """
 
