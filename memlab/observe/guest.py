@@ -112,7 +112,7 @@ class GuestStream:
         with self._changed:
             self._facts.update(facts)
             previous = self._samples[-1].monotonic if self._samples else 0.0
-            if begin + self._shift < previous - 1:  # a reboot
+            if begin + self._shift < previous:  # a reboot: no clock goes back by itself
                 self._shift = previous + 1 - begin
             middle = (begin + end) / 2 + self._shift
             sample = Sample(

@@ -57,8 +57,12 @@ def test_what_is_said_once_of_slab_caches_stands_in_the_last_sample() -> None:
     assert last.texts.files[path] == b"1\n"
 
 
-def test_after_a_reboot_time_goes_on() -> None:
-    times = [one.monotonic for one in fed(instant(9, 50), instant(9, 51), instant(9, 3)).samples]
+@pytest.mark.parametrize(
+    ("before", "after"), [((50, 51), 3), ((2, 3), 2.5)], ids=["late", "right after the boot"]
+)
+def test_after_a_reboot_time_goes_on(before: tuple[float, float], after: float) -> None:
+    stream = fed(*(instant(9, at) for at in (*before, after)))
+    times = [one.monotonic for one in stream.samples]
     assert times == sorted(times)
     assert times[2] - times[1] == pytest.approx(1, abs=0.2)
 
