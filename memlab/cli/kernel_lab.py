@@ -49,12 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it, print, keep."""
+    _check(args)
     if args.make:
         _make(args)
     if args.lab == CONSOLE:
         return kernel_lab_console.run(args)
-    if args.quick or args.html or args.json:
-        raise Refused("--quick, --html and --json are of the console lab", "leave them out")
     from pathlib import Path
 
     from memlab.cli._progress import progress
@@ -76,6 +75,14 @@ def run(args: argparse.Namespace) -> int:
         full = " --full" if args.full else ""
         page.put(Path(args.write), args.lab, f"memlab kernel lab {args.lab}{full}", result.text())
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What is not of this lab is refused before anything is fetched."""
+    if args.lab == CONSOLE:
+        kernel_lab_console.check(args)
+    elif args.quick or args.html or args.json:
+        raise Refused("--quick, --html and --json are of the console lab", "leave them out")
 
 
 def _kind(args: argparse.Namespace) -> str:

@@ -24,6 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check(args: argparse.Namespace) -> None:
+    """Refuse what is not of this lab, and files that cannot be written: before some minutes of work."""
+    if args.record or args.log:
+        raise Refused(
+            "the console lab keeps no recording and no log", "leave out --record and --log"
+        )
+    for name in filter(None, (args.html, args.json, args.write)):
+        _writable(name)
+
+
 def run(args: argparse.Namespace) -> int:
     """The table to stdout, what is done meanwhile to stderr."""
     from memlab.cli._progress import progress
@@ -31,13 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from memlab.present.console import console_figure, console_markdown, console_text
     from memlab.present.page import figures_page, write
 
-    if args.record or args.log:
-        raise Refused(
-            "the console lab keeps no recording and no log", "leave out --record and --log"
-        )
     kernel = "full" if args.full else "quick"
-    for name in filter(None, (args.html, args.json, args.write)):
-        _writable(name)  # to know before some minutes of work
     say = progress()
     try:
         found = (
