@@ -17,20 +17,8 @@ def traced(engine, name, lang, pattern=None, events=6, **options):
 
 def stepped(engine, leaker, pattern=None, events=6):
     """As `traced`, of a leaker that is there: it is stepped once the engine is in, and the engine then let go."""
-    watch, ledger = Watch(SECONDS), []
-
-    def leak():
-        if watch.attached.wait(60):
-            ledger.append(leaker.step(events, seconds=60))
-        watch.stop.set()
-
-    thread = threading.Thread(target=leak)
-    thread.start()
-    try:
-        stacks = engine.trace(leaker.pid, watch, pattern)
-    finally:
-        watch.attached.set()
-        thread.join(90)
+    ledger = []
+    stacks = _while(lambda: ledger.append(leaker.step(events, seconds=60)), engine, leaker, pattern)
     return stacks, ledger[0]
 
 
@@ -39,23 +27,35 @@ def watched(engine, leaker, pattern=None, events=6):
 
     For an engine that gets in only while the process works.
     """
-    watch, begun, ended = Watch(SECONDS), [], []
+    begun, ended = [], []
 
     def count():
-        if watch.attached.wait(60) and leaker.ledger:
-            begun.append(leaker.ledger[-1])
-            until(lambda: leaker.ledger[-1]["count"] >= begun[0]["count"] + events)
-            ended.append(leaker.ledger[-1])
-        watch.stop.set()
+        begun.append(leaker.ledger[-1])
+        until(lambda: leaker.ledger[-1]["count"] >= begun[0]["count"] + events)
+        ended.append(leaker.ledger[-1])
 
-    thread = threading.Thread(target=count)
+    stacks = _while(count, engine, leaker, pattern)
+    return stacks, begun[0], ended[0]
+
+
+def _while(work, engine, leaker, pattern):
+    """The stacks of an engine that is attached while `work` is done, and not for longer."""
+    watch = Watch(SECONDS)
+
+    def go():
+        try:
+            if watch.attached.wait(60):
+                work()
+        finally:
+            watch.stop.set()
+
+    thread = threading.Thread(target=go)
     thread.start()
     try:
-        stacks = engine.trace(leaker.pid, watch, pattern)
+        return engine.trace(leaker.pid, watch, pattern)
     finally:
         watch.attached.set()
         thread.join(90)
-    return stacks, begun[0], ended[0]
 
 
 def first_site(stacks):
