@@ -26,10 +26,11 @@ OUTPUT_BYTES = 256 * MIB
 # compiling and attaching take 1-2 s, and more on a busy machine; printing what is held takes some seconds
 _ATTACH_SECONDS, _PRINT_SECONDS = 60.0, 120.0
 _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_BPF": 39, "CAP_PERFMON": 38}
-# kallsyms without addresses, BTF: what a kernel may lack, by the file that shows it
+# the counts that it prints ten times a second
 _COUNTS, _COUNT = re.compile(r'"@n": \{([^}]*)\}'), re.compile(r'"(\d+)": (\d+)')
 # at 10 us or so for a pair of malloc and free half a core; the table is full long before
 MOST_CALLS = 50_000
+# what a kernel may lack, by the file that shows it
 _BTF = "/sys/kernel/btf/vmlinux"
 _PMU = "/sys/bus/event_source/devices/uprobe"
 
