@@ -6,6 +6,8 @@ when starting a leak would put the host in danger.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class MemlabError(Exception):
     """What a user may meet. `str(error)` is one line, ready to be printed.
@@ -46,3 +48,12 @@ class Malformed(MemlabError):
 
 class Refused(MemlabError):
     """The lab will not start this: it could hurt the machine, or it asks for nonsense."""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`did you mean heap? `, to begin a hint with; empty where nothing known is like it."""
+    from difflib import get_close_matches  # it costs each start more than most errors are worth
+
+    names = {each.casefold(): each for each in known}
+    close = get_close_matches(name.strip().casefold()[:80], names, n=5)
+    return f"did you mean {', '.join(names[found] for found in close)}? " if close else ""

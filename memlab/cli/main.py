@@ -18,7 +18,7 @@ from typing import NoReturn
 from memlab import __version__
 from memlab.cli._commands import described
 from memlab.cli._output import Unwritten, forget, prepare
-from memlab.errors import MemlabError
+from memlab.errors import MemlabError, Unsupported, meant
 
 COMMANDS = (
     "lab",
@@ -103,8 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    only = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    args, others = parser(only).parse_known_args(arguments)
+    first = (arguments or ["--help"])[0]
+    only = first if first in COMMANDS else None
+    if not only and not first.startswith("-"):
+        hint = f"{meant(first, COMMANDS)}`memlab --help` lists what there is"
+        print("memlab:", Unsupported(f"no command is called {first!r}", hint), file=sys.stderr)
+        return 2
+    args, others = parser(only).parse_known_args(arguments or [first])
     if others:
         Parser(f"memlab {only}" if only else "memlab").error(
             f"unrecognized arguments: {' '.join(others)}"

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from memlab.errors import Unsupported
+from memlab.errors import Unsupported, meant
 from memlab.lab.paths import leakers_folder
 from memlab.units import parse_bytes
 
@@ -105,7 +105,8 @@ def leakers() -> dict[str, Leaker]:
 def get(name: str) -> Leaker:
     """One leaker. Unsupported where there is none of that name."""
     if name not in leakers():
-        raise Unsupported(f"no leaker is called {name!r}", "there are " + ", ".join(leakers()))
+        hint = f"{meant(name, leakers())}`memlab leakers` lists what there is"
+        raise Unsupported(f"no leaker is called {name!r}", hint)
     return leakers()[name]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from memlab.errors import MemlabError
-from memlab.model.what.glossary import nearest
+from memlab.errors import MemlabError, meant
+from memlab.model.what.glossary import names
 from memlab.model.what.recognise import FORMATS, explain
 from memlab.model.what.types import Explanation, Field, Item
 from memlab.units import format_bytes
@@ -36,11 +36,8 @@ def _nothing(text: str) -> MemlabError:
     if not shown:
         return MemlabError("there is no text to explain", f"paste some lines of {FORMATS}")
     shown = shown if len(shown) <= _NAMES_ASKED else shown[: _NAMES_ASKED - 1] + "…"
-    close = nearest(shown)
-    meant = f"did you mean {', '.join(close)}? " if close else ""
-    return MemlabError(
-        f"{shown!r} is not recognised", f"{meant}paste field names, or lines of {FORMATS}"
-    )
+    hint = f"{meant(shown, names())}paste field names, or lines of {FORMATS}"
+    return MemlabError(f"{shown!r} is not recognised", hint)
 
 
 def _block(item: Item, width: int, here_bytes: int | None) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from memlab.errors import MemlabError, Unsupported
+from memlab.errors import MemlabError, Unsupported, meant
 from memlab.model.memory import Pattern
 from memlab.model.stacks import Stacks
 from memlab.trace import attach, bpftrace, gdb, heaptrack, memray, perf, pyspy, strace
@@ -138,7 +138,8 @@ class Choice:
 def named(name: str) -> Engine:
     """One engine; Unsupported with the names that there are."""
     if name not in ENGINES:
-        raise Unsupported(f"no engine is called {name!r}", "there are " + ", ".join(ENGINES))
+        hint = f"{meant(name, ENGINES)}there are {', '.join(ENGINES)}"
+        raise Unsupported(f"no engine is called {name!r}", hint)
     return ENGINES[name]
 
 

@@ -66,6 +66,12 @@ def test_every_command_explains_itself():
         assert helped.stdout.startswith("usage: memlab " + command)
 
 
+def test_the_name_alone_lists_the_commands():
+    alone = run()
+    assert alone.returncode == 0
+    assert alone.stdout == run("--help").stdout
+
+
 def test_every_command_is_in_the_readme():
     readme = (Path(PACKAGE) / "README.md").read_text()
     for command in COMMANDS:
@@ -114,8 +120,11 @@ def test_a_leak_that_makes_no_sense(words, says):
 
 
 def test_an_unknown_leaker_and_an_unknown_command():
-    one_line(run("leak", "heep"), "heap, heap-fragments, ")
-    one_line(run("explode"), "explode")
+    one_line(run("leak", "heep"), "did you mean heap", "`memlab leakers` lists")
+    one_line(run("diagnos", "1"), "did you mean diagnose?", "`memlab --help` lists")
+    unlike = run("zzzz")
+    one_line(unlike, "'zzzz'")
+    assert "mean" not in unlike.stderr
 
 
 @pytest.mark.live

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -179,8 +178,6 @@ def hint(file: str, name: str) -> str | None:
     return _hints().get((file, name))
 
 
-def nearest(name: str) -> list[str]:
-    """Up to five names like this one."""
-    names = {known.casefold(): known for table in glossary().values() for known in table}
-    close = difflib.get_close_matches(name.strip().casefold()[:80], names, n=5, cutoff=0.6)
-    return [names[found] for found in close]
+def names() -> Iterator[str]:
+    """Of all fields, as they are written."""
+    return (name for table in glossary().values() for name in table)

@@ -26,7 +26,7 @@ READERS: tuple[Reader, ...] = (
 FORMATS = (
     "maps, smaps, smaps_rollup, status, stat, statm, limits, numa_maps, meminfo, vmstat, slabinfo, "
     "buddyinfo, zoneinfo, swaps, pressure, memory.stat, kmemleak, OOM reports, "
-    "pidstat -r, top, ps, smem, ipcs -m, pmap, free, vmstat"
+    "pidstat -r, top, ps, smem, ipcs -m, pmap, free"
 )
 _MOST_WRAPPED = 3
 _PAIR = re.compile(r" *[\w-]+[:=]\S")
