@@ -119,7 +119,8 @@ def _look_at_it(recording: Recording) -> str:
     """Which part grew is for a closer look; a pasted text is often of a machine without memlab."""
     pid = recording.header.pid or "PID"
     if recording.header.asked.get("pasted"):
-        return f"on its machine: memlab-capture {pid}, or cat /proc/{pid}/smaps twice, some minutes apart"
+        twice = f"cat /proc/{pid}/smaps twice, some minutes apart, and hand it in with this"
+        return f"on its machine: memlab-capture {pid}, or {twice}"
     return f"memlab diagnose {pid}"
 
 

@@ -51,9 +51,10 @@ def forecast(recording: Recording, account: Account, found: Trend) -> Forecast |
     if seconds > HORIZON:
         said = f"at this rate no limit that memlab knows of is reached within a year (first would be {limit})"
         if _last(recording, lambda s: s.meminfo) is None:
-            said += (
-                "; what memory the machine has left is not known: hand in free, or /proc/meminfo"
+            lacking = (
+                "what memory the machine has left is not known (hand in free, or /proc/meminfo)"
             )
+            said = f"{lacking}; {said}"
     return Forecast(limit, int(room), round(seconds, 1), said)
 
 
