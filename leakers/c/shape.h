@@ -2,15 +2,17 @@
 #ifndef MEMLAB_SHAPE_H
 #define MEMLAB_SHAPE_H
 
+static const uint64_t spread = 2685821657736338717ULL;
 static struct { double origin, due, burst_at, burst_gap; long event, burst, period; } shape;
+static struct { uint64_t bursts, jitter; } chances; /* apart, so that jitter moves no burst */
 
-/* The same number for the same seed, evenly from 0 to 1 (xorshift64*, Vigna 2016). */
-static double chance(void)
+/* The same number for the same state, evenly from 0 to 1 (xorshift64*, Vigna 2016). */
+static double chance(uint64_t *state)
 {
-    options.seed ^= options.seed >> 12;
-    options.seed ^= options.seed << 25;
-    options.seed ^= options.seed >> 27;
-    return (options.seed * 2685821657736338717ULL >> 11) * 0x1p-53;
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return (*state * spread >> 11) * 0x1p-53;
 }
 
 /* Seconds after the origin at which the next event comes; to be asked once for each event. */
@@ -23,11 +25,11 @@ static double planned(void)
     case ACCELERATING: return sqrt(2 * period * k / rate);
     case BURSTY:
         if (shape.burst == 0) { /* three periods of four are silent, the fourth does it all */
-            while (chance() > 0.25)
+            while (chance(&chances.bursts) > 0.25)
                 shape.period++;
             shape.burst = 4 * each;
             shape.burst_gap = period / 10 / shape.burst;
-            shape.burst_at = (shape.period++ + chance() * 0.9) * period;
+            shape.burst_at = (shape.period++ + chance(&chances.bursts) * 0.9) * period;
         }
         shape.burst--;
         return shape.burst_at += shape.burst_gap;
@@ -38,7 +40,7 @@ static double planned(void)
 /* The moment of the next event; `--jitter` moves it, and not those that follow, but never before the last. */
 static double due_at(void)
 {
-    double moved = options.jitter ? (chance() - 0.5) * options.jitter / options.rate : 0;
+    double moved = options.jitter ? (chance(&chances.jitter) - 0.5) * options.jitter / options.rate : 0;
     return shape.due = fmax(shape.due, shape.origin + planned() + moved);
 }
 
@@ -46,6 +48,10 @@ static double due_at(void)
 static double begin_shape(double time)
 {
     memset(&shape, 0, sizeof shape);
+    if (!chances.bursts) {
+        chances.bursts = options.seed;
+        chances.jitter = options.seed * spread;
+    }
     shape.origin = shape.due = time;
     return due_at();
 }

@@ -2,13 +2,17 @@
 
 import math
 
+MASK = 2**64 - 1
+SPREAD = 2685821657736338717
+
 
 class Shape:
     """When the next event is due; memlab/model/shapes.py draws the same curves."""
 
     def __init__(self, options):
         self._options = options
-        self._random = options.seed
+        # apart, so that jitter moves no burst
+        self._bursts, self._jitter = chances(options.seed), chances(options.seed * SPREAD & MASK)
 
     def begin(self, now):
         """After the start, a new pace or a pause: there is nothing to catch up with."""
@@ -21,7 +25,7 @@ class Shape:
         but never before the last.
         """
         options = self._options
-        moved = (self._chance() - 0.5) * options.jitter / options.rate if options.jitter else 0
+        moved = (next(self._jitter) - 0.5) * options.jitter / options.rate if options.jitter else 0
         self._due = max(self._due, self._origin + self._planned() + moved)
         return self._due
 
@@ -36,19 +40,20 @@ class Shape:
         if profile != "bursty":
             return self._event / rate
         if self._burst == 0:  # three periods of four are silent, the fourth does it all
-            while self._chance() > 0.25:
+            while next(self._bursts) > 0.25:
                 self._period += 1
             self._burst = 4 * each
-            self._burst_at = (self._period + self._chance() * 0.9) * period
+            self._burst_at = (self._period + next(self._bursts) * 0.9) * period
             self._period += 1
         self._burst -= 1
         self._burst_at += period / 10 / (4 * each)
         return self._burst_at
 
-    def _chance(self):
-        """The same number for the same seed, evenly from 0 to 1 (xorshift64*, Vigna 2016)."""
-        mask, x = 2**64 - 1, self._random
-        x ^= x >> 12
-        x ^= x << 25 & mask
-        self._random = x = x ^ x >> 27
-        return ((x * 2685821657736338717 & mask) >> 11) * 2.0**-53
+
+def chances(state):
+    """The same numbers for the same state, evenly from 0 to 1 (xorshift64*, Vigna 2016)."""
+    while True:
+        state ^= state >> 12
+        state ^= state << 25 & MASK
+        state ^= state >> 27
+        yield ((state * SPREAD & MASK) >> 11) * 2.0**-53

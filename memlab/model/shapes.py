@@ -26,6 +26,7 @@ BURST_CHANCE = 0.25  # of a period to have one
 BURST_SHARE = 0.1  # of its period that a burst lasts
 TOOTH = 8192  # units given back at once at the latest (leakers/c/harness.h)
 _WORD = 2**64 - 1
+_SPREAD = 2685821657736338717
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ class Shape:
         return times[times <= seconds]
 
     def _drawn(self) -> Iterator[float]:
-        """Times of events one by one, with the chances drawn in the order in which a leaker does."""
-        chances = _chances(self.seed)
-        planned = self._in_bursts(chances) if self.profile == BURSTY else self._planned()
+        """Times of events one by one, with the chances drawn as a leaker does: those of jitter apart."""
+        chances = _chances(self.seed * _SPREAD & _WORD)
+        planned = self._in_bursts() if self.profile == BURSTY else self._planned()
         while True:
             moved = (next(chances) - 0.5) * self.jitter / self.rate if self.jitter else 0.0
             yield next(planned) + moved
@@ -111,9 +112,9 @@ class Shape:
             else:
                 yield event / self.rate
 
-    def _in_bursts(self, chances: Iterator[float]) -> Iterator[float]:
+    def _in_bursts(self) -> Iterator[float]:
         events = 4 * self.events_in_period
-        for start in _bursts(chances):
+        for start in bursts(self.seed):
             time = start * self.period
             for _ in range(events):
                 time += self.period * BURST_SHARE / events
@@ -121,13 +122,11 @@ class Shape:
 
 
 def bursts(seed: int) -> Iterator[float]:
-    """When bursts begin, in periods, without jitter: the same for every rate and period."""
-    return _bursts(_chances(seed))
+    """When bursts begin, in periods: the same for every rate, period and jitter.
 
-
-def _bursts(chances: Iterator[float]) -> Iterator[float]:
-    """Three periods of four are silent, the fourth does it all."""
-    period = 0
+    Three periods of four are silent, the fourth does it all.
+    """
+    chances, period = _chances(seed), 0
     while True:
         while next(chances) > BURST_CHANCE:
             period += 1
@@ -135,11 +134,10 @@ def _bursts(chances: Iterator[float]) -> Iterator[float]:
         period += 1
 
 
-def _chances(seed: int) -> Iterator[float]:
-    """The same numbers for the same seed, evenly from 0 to 1 (xorshift64*, Vigna 2016)."""
-    word = seed
+def _chances(word: int) -> Iterator[float]:
+    """The same numbers for the same state, evenly from 0 to 1 (xorshift64*, Vigna 2016)."""
     while True:
         word ^= word >> 12
         word ^= word << 25 & _WORD
         word ^= word >> 27
-        yield ((word * 2685821657736338717 & _WORD) >> 11) * 2.0**-53
+        yield ((word * _SPREAD & _WORD) >> 11) * 2.0**-53

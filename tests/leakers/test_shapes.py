@@ -104,6 +104,14 @@ def test_another_seed_is_another_leak():
     assert not np.array_equal(one[:80], other[:80])
 
 
+def test_jitter_moves_no_burst():
+    """What a draw knows of the bursts of a seed holds for all of its jitters."""
+    even, moved = (Shape(200, "bursty", 1, jitter=j, seed=7).due(60) for j in (0, 1))
+    assert abs(len(even) - len(moved)) <= 1
+    fewest = min(len(even), len(moved))
+    np.testing.assert_allclose(moved[:fewest], even[:fewest], atol=1 / 200)
+
+
 # --- the leakers themselves, and what they say of it --------------------------------------------------
 
 # A leaker that is late by more starts its shape anew (harness: `next < time - 1`).
