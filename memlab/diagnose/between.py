@@ -86,6 +86,12 @@ def _floors_of(by_chance: float) -> int:
     return levels
 
 
+def is_interrupted(recording: Recording) -> bool:
+    """Whether there are gaps between its instants, whatever was read in them."""
+    times = np.array([sample.monotonic for sample in recording])
+    return len(pieces(Series("instants", times, times))) > 1
+
+
 def pieces(series: Series) -> _Pieces:
     """Times and values between the gaps; one piece where there are none."""
     steps = np.diff(series.times)

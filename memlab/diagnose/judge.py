@@ -11,7 +11,7 @@ from memlab.diagnose.account import Account
 from memlab.diagnose.accounts import accounts
 from memlab.diagnose.attribution import attribution, unexplained
 from memlab.diagnose.beside import TURNED, beside
-from memlab.diagnose.between import across, born, once_more
+from memlab.diagnose.between import across, born, is_interrupted, once_more
 from memlab.diagnose.evidence import describe
 from memlab.diagnose.filling import filling
 from memlab.diagnose.floors import FEWEST_INSTANTS, LEVELS
@@ -168,16 +168,19 @@ def _in_order(leaking: list[Judged]) -> list[Judged]:
 
 def _read(recording: Recording, account: Account, start: float | None) -> Trend:
     """The trend of its curve, and what that means for memory of this kind."""
-    found = across(account, start) or filling(recording, account, _trend(recording, account))
-    return cached(recording, account, found)
+    found = _trend(recording, account)
+    # of a watch that was not interrupted, mappings that were seldom read are no gap
+    goes_on = found.shape is Shape.RISING and not is_interrupted(recording)
+    gap = None if goes_on else across(account, start)
+    return cached(recording, account, gap or filling(recording, account, found))
 
 
 def _trend(recording: Recording, account: Account) -> Trend:
     """Of the series; where that can only fill what is mapped, of the mappings unless they rise too."""
-    found = at_each_tick(recording, account, trend(account.series, account.quantum))
+    found = _seen(recording, account)
     if account.mapped is None or found.shape in (Shape.FLAT, Shape.CYCLIC, Shape.FALLING):
         return found
-    room = trend(account.mapped, account.quantum)
+    room = _seen(recording, replace(account, basis=Basis.VIRTUAL, series=account.mapped))
     if (
         room.shape is Shape.UNCLEAR
         and np.count_nonzero(np.diff(account.mapped.values) > 0) < FEWEST_STEPS
@@ -185,6 +188,10 @@ def _trend(recording: Recording, account: Account) -> Trend:
         # what is mapped once or twice is loaded; a leak maps it again and again
         return replace(room, shape=Shape.STOPPED)
     return found if room.shape is Shape.RISING else room
+
+
+def _seen(recording: Recording, account: Account) -> Trend:
+    return at_each_tick(recording, account, trend(account.series, account.quantum))
 
 
 def _verdict(

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from memlab.diagnose.account import Account
-from memlab.diagnose.floors import FEWEST_INSTANTS, in_words, teeth
+from memlab.diagnose.floors import FEWEST_INSTANTS, LEVELS, blocks_of, in_words, teeth
 from memlab.diagnose.trend import Shape, Trend, trend
 from memlab.model.memory import Basis
 from memlab.model.recording import Recording
@@ -45,7 +45,7 @@ def at_each_tick(recording: Recording, account: Account, found: Trend) -> Trend:
     within = np.interp(account.series.times[[0, -1]], fine.times, fine.values)
     if abs(within[1] - within[0] - found.growth) > MOST_BESIDE * found.growth:
         return found
-    seldom = found.shape is Shape.UNCLEAR and len(account.series) < FEWEST_INSTANTS
+    seldom = found.shape is Shape.UNCLEAR and _is_seldom_read(account.series)
     seen = trend(_in_large_steps(fine, found.growth) if seldom else fine, account.quantum)
     if seen.shape not in _MAY_BECOME[found.shape] and not (seldom and seen.shape is Shape.RISING):
         return found
@@ -59,6 +59,11 @@ def at_each_tick(recording: Recording, account: Account, found: Trend) -> Trend:
         decided_after=seen.decided_after,
         told=in_words(seen.levels, f" of {column.replace('.', ' ')}") if seen.levels else "",
     )
+
+
+def _is_seldom_read(series: Series) -> bool:
+    """Too few readings for floors, or so far apart that a block has none."""
+    return len(series) < FEWEST_INSTANTS or len(blocks_of(series, LEVELS).times) < LEVELS
 
 
 def _in_large_steps(fine: Series, growth: float) -> Series:

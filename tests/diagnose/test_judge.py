@@ -19,6 +19,27 @@ def heap(grown):
     )
 
 
+def test_a_heap_too_large_to_be_looked_at_often_leaks_as_surely():
+    """Each look at its mappings is dearer than the one before, so the pauses between them grow."""
+
+    def grown(t):
+        return int((16 * t + t**0.5) * MIB)
+
+    watched = made(lambda t: heap(grown(t)), rss=grown, seconds=60.0)
+    looks = {*range(10), 12, 16, 22, 40, 70, 120}
+    samples = [
+        sample if sample.index in looks else without_mappings(sample) for sample in watched.samples
+    ]
+    found = diagnose(replace(watched, samples=tuple(samples)))
+    assert found.verdict is Verdict.LEAK
+    assert found.findings[0].pattern == "heap"
+
+
+def without_mappings(sample):
+    files = {path: text for path, text in sample.texts.files.items() if path != "/proc/42/smaps"}
+    return replace(sample, texts=replace(sample.texts, files=files))
+
+
 def test_a_growing_heap_is_a_leak_with_its_rate_place_and_next_step():
     found = diagnose(made(lambda t: heap(t * MIB)))
     assert found.verdict is Verdict.LEAK

@@ -25,10 +25,11 @@ class Recorded:
 
 
 def seen(rss, of_it=lambda values: values, every=10, seconds=20.0):
-    """RSS in MiB as a function of seconds, and an account read at each so many ticks only."""
+    """RSS in MiB as a function of seconds, and an account read at each so many ticks, or at these, only."""
     times = np.arange(0.0, seconds + 0.01, 0.2)
     values = np.array([rss(t) for t in times]) * MIB
-    series = Series("heap", times[::every], of_it(values[::every]), "bytes", "smaps")
+    read = slice(None, None, every) if isinstance(every, int) else every
+    series = Series("heap", times[read], of_it(values[read]), "bytes", "smaps")
     account = Account((Pattern.HEAP,), Basis.RESIDENT, GRAIN, series, "[heap]", "smaps")
     found = trend(series, GRAIN)
     return found, at_each_tick(Recorded(times, values), account, found)
@@ -79,6 +80,13 @@ def test_large_steps_that_the_mappings_were_read_too_seldom_for_are_seen_in_stat
     found, fine = seen(bursts, every=38, seconds=60.0)
     assert found.shape is Shape.UNCLEAR
     assert fine.shape is Shape.RISING and fine.levels >= 5
+
+
+def test_even_growth_goes_on_though_a_block_of_the_window_has_no_reading_of_the_mappings():
+    often = [*range(0, 100, 8), 131, 176, 249, 300]
+    found, fine = seen(lambda t: 16 * t, every=np.array(often), seconds=60.0)
+    assert found.shape is Shape.UNCLEAR
+    assert fine.shape is Shape.RISING
 
 
 def test_so_does_even_growth_of_which_there_are_four_readings_and_it_has_its_rate():
