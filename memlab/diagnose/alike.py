@@ -15,6 +15,8 @@ from memlab.model.series import Series
 # (Kolmogorov-Smirnov, two sequences of n events are within 0.1 of each other with less than 1 % for n <= 25)
 CLOSE = 0.1
 FEWEST = 6
+# standard deviations of a rank correlation: chance alone goes so far once in 30,000 times
+_FAR = 4
 
 
 def alike(one: Series, other: Series, grain: float, *, scaled: bool = False) -> bool:
@@ -40,6 +42,30 @@ def apart(one: Series, other: Series) -> tuple[float, float]:
     between = both[0] - both[1]
     off = np.abs(between - np.median(between)) / both[0][-1]
     return float(np.median(off)), float(np.mean(off))
+
+
+def is_no_part(part: Series, whole: Series) -> bool:
+    """Whether `whole` lacks what `part` did, whatever others do in it meanwhile.
+
+    Were it a part, the whole without it would be the others', which know nothing of it; else that falls whenever the
+    part rises. The ranks of both changes (Spearman 1904) are correlated by chance with a deviation of 1 / sqrt(n - 1).
+    """
+    times = part.times[(part.times >= whole.times[0]) & (part.times <= whole.times[-1])]
+    if len(times) < 2 * FEWEST:
+        return False
+    moved = np.diff(np.interp(times, part.times, part.values))
+    others = np.diff(np.interp(times, whole.times, whole.values)) - moved
+    if not np.ptp(moved) or not np.ptp(others):
+        return False
+    together = float(np.corrcoef(_ranks(moved), _ranks(others))[0, 1])
+    return together * math.sqrt(len(moved) - 1) <= -_FAR
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the lowest on; of equal ones the mean."""
+    _, which, many = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: NDArray[np.float64] = (np.cumsum(many) - (many - 1) / 2)[which]
+    return ranks
 
 
 def _together(one: Series, other: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from memlab.diagnose.account import MMAP_THRESHOLD, Account
 from memlab.diagnose.advice import trace
-from memlab.diagnose.alike import alike, apart
+from memlab.diagnose.alike import alike, apart, is_no_part
 from memlab.diagnose.children import children_account
 from memlab.diagnose.descriptors import PAIR, kinds_gained, opened
 from memlab.diagnose.new_files import Group, groups
@@ -139,7 +139,8 @@ def _group_shmem(recording: Recording, places: list[str], new: list[Group]) -> A
     named = sum(group.used.growth for group in new if not group.stem)
     nameless = sum(used.growth for used in mounts) - named
     similar = any(alike(group.used, series, BATCH) for group in new)
-    if series.growth > 0 and (similar or 2 * nameless >= series.growth):
+    elsewhere = bool(mounts) and all(is_no_part(series, used) for used in mounts if len(used))
+    if series.growth > 0 and not elsewhere and (similar or 2 * nameless >= series.growth):
         # others fill the same mount, so that its growth cannot say whether this is a part of it
         candidates: tuple[Pattern, ...] = (Pattern.TMPFS, Pattern.SHM, Pattern.MEMFD)
         where = "shared memory that nobody maps (on tmpfs, or memory files)"
