@@ -60,8 +60,9 @@ def _at_one_reading(account: Account, found: Trend, ended: Trend) -> bool:
 def _by_little_at_one(account: Account, other: Account) -> bool:
     """The same of two that have both been level for a block: a full cache that copies its index takes crumbs too."""
     mine, theirs = _level(account.series), _level(other.series)
-    rested = mine >= LEVEL_SHARE * account.series.seconds
-    return rested and abs(mine - theirs) <= _gap(account.series, mine)
+    gap = _gap(account.series, mine)  # within it that rise was, nobody saw when
+    rested = mine > 0 and mine + gap >= LEVEL_SHARE * account.series.seconds
+    return rested and abs(mine - theirs) <= gap
 
 
 def _level(series: Series) -> float:

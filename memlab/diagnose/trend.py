@@ -25,7 +25,7 @@ from memlab.diagnose.floors import (
     missed,
     teeth,
 )
-from memlab.diagnose.pauses import STOPPED, Pauses, pauses
+from memlab.diagnose.pauses import CRUMBS, STOPPED, Pauses, pauses
 from memlab.model.diagnosis import Step
 from memlab.model.series import Series
 from memlab.units import PAGE_BYTES
@@ -111,18 +111,18 @@ def _by_floors(series: Series, quantum: float, rest: Pauses) -> Trend:
         return Trend(Shape.UNCLEAR, growth, *_rate(series, None), None, level)
     known = quantum + missed(series, saw)
     coarse = blocks_of(series, LEVELS)
-    filled = _is_cyclic_in_the_end(coarse, saw, known)
+    full = _full_since(coarse, saw, known)
     if floors.levels >= LEVELS and floors.growth >= known:
         few = _is_few_teeth(series, saw, floors)
-        if not few and not (filled and _is_level_since(coarse, floors, known)):
-            return _rising(series, floors, saw, rest)
+        if not few and not (full is not None and _is_level(floors, full, known)):
+            return _rising(series, quantum, floors, saw, rest)
     if growth <= -quantum and np.all(np.diff(coarse.values) <= 0):
         return Trend(Shape.FALLING, growth)
     # no floor rose beyond what is known of it, and it came down often enough to know it
     if len(saw.times) >= FEWEST_TEETH and coarse.growth < known:
         return Trend(Shape.CYCLIC, growth, hidden=known)
-    if filled:
-        since = float(series.times[-1] - coarse.times[-FEWEST_TEETH])
+    if full is not None:
+        since = float(series.times[-1]) - full
         hidden = known * series.seconds / since
         return Trend(Shape.CYCLIC, growth, hidden=hidden, level_seconds=since)
     if level >= LEVEL_SHARE * series.seconds and rest.surprise <= STOPPED:
@@ -140,30 +140,42 @@ def _is_few_teeth(series: Series, saw: Floors, floors: Floors) -> bool:
     return len(saw.times) < FEWEST_TEETH and deepest(series, saw) > floors.growth
 
 
-def _is_cyclic_in_the_end(coarse: Floors, saw: Floors, known: float) -> bool:
-    """It filled up, and since then it comes down as often, and as low, as it takes to know it."""
-    last, since = coarse.values[-FEWEST_TEETH:], coarse.times[-FEWEST_TEETH]
-    return bool(np.ptp(last) < known and np.count_nonzero(saw.times >= since) >= FEWEST_TEETH)
+def _full_since(coarse: Floors, saw: Floors, known: float) -> float | None:
+    """When it had filled up, if since then it comes down as often, and as low, as it takes to know it.
+
+    That was before the last three fifths, or at its first tooth, where all are as low as that.
+    """
+    if len(saw.times) < FEWEST_TEETH:
+        return None
+    since, first = coarse.times[-FEWEST_TEETH], saw.times[0]
+    often = np.count_nonzero(saw.times >= since) >= FEWEST_TEETH
+    if often and np.ptp(coarse.values[-FEWEST_TEETH:]) < known:
+        return float(since)
+    low = [*saw.values, *coarse.values[coarse.times >= first]]
+    return float(first) if np.ptp(low) < known else None
 
 
-def _is_level_since(coarse: Floors, floors: Floors, known: float) -> bool:
+def _is_level(floors: Floors, since: float, known: float) -> bool:
     """Whether what the floors still rose is what teeth that were met later explain, and hardly any of the whole."""
-    early = floors.values[floors.times <= coarse.times[-FEWEST_TEETH]]
+    early = floors.values[floors.times <= since]
     late = float(floors.values[-1] - (early[-1] if len(early) else floors.values[0]))
     return late < known and late <= _LEFT_OVER * floors.growth
 
 
-def _rising(series: Series, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
+def _rising(series: Series, quantum: float, floors: Floors, saw: Floors, rest: Pauses) -> Trend:
     """Floors that rise all the way: still going on, ended, or on the way to a level?"""
     step = equal_steps(series)
     below = saw if len(saw.times) >= FEWEST_TEETH else floors
     points = Series(series.name, below.times, below.values) if len(saw.times) else series
     shape = Shape.RISING
+    coarse = pauses(series, max(quantum, CRUMBS * series.growth))
     long = rest.open_ >= LEVEL_SHARE * series.seconds
     if long and min(rest.surprise, _all_early(series, floors, rest)) <= STOPPED:
         shape = Shape.STOPPED
     elif rest.surprise <= STOPPED:
         shape = Shape.UNCLEAR
+    elif _is_over_but_for_crumbs(series, coarse):
+        shape, rest = Shape.UNCLEAR, coarse
     elif _slows(blocks_of(series, LEVELS)):
         shape = Shape.SLOWING
     return Trend(
@@ -185,6 +197,17 @@ def _all_early(series: Series, floors: Floors, rest: Pauses) -> float:
     """
     share = 1.0 - rest.open_ / series.seconds
     return float(share ** (floors.levels - 1))
+
+
+def _is_over_but_for_crumbs(series: Series, rest: Pauses) -> bool:
+    """It came to an end in a coarser grain, and what came since does not rise all the way by itself.
+
+    A program that has filled its cache goes on to do something. Whether that is a leak, a hundredth as large as what
+    it loaded, is not in the floors of what it loaded.
+    """
+    if rest.open_ < LEVEL_SHARE * series.seconds or rest.surprise > STOPPED:
+        return False
+    return clearest(series.since(float(series.times[-1]) - rest.open_)).levels < LEVELS
 
 
 def _slows(floors: Floors) -> bool:

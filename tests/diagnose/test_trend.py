@@ -103,6 +103,33 @@ def test_what_fills_and_then_rises_and_falls_is_cyclic_and_no_warm_up(phase):
     assert found.level_seconds > 8
 
 
+@pytest.mark.parametrize("phase", np.arange(0, 2, 0.25))
+def test_what_fills_for_most_of_the_window_and_then_rises_and_falls_three_times_is_cyclic(phase):
+    times = np.arange(0, 60.1, 0.6)
+    chunks = np.floor((times + phase) * 16)
+    values = MIB * np.where(chunks < 640, chunks, 480 + (chunks - 640) % 96)
+    found = trend(series(values, times), 4 * KIB)
+    assert found.shape is Shape.CYCLIC
+    assert found.level_seconds == pytest.approx(60 - (40 - phase), abs=1)
+    # and what grows on from the last of these floors is a leak again
+    grown = values + MIB * np.maximum(0, times - 45) ** 2
+    assert trend(series(grown, times), 4 * KIB).shape in (Shape.RISING, Shape.UNCLEAR)
+
+
+def test_a_crumb_after_a_cache_is_full_does_not_make_it_go_on():
+    times = np.arange(0, 60.1, 0.2)
+    full = 16 * MIB * np.minimum(times, 34)
+    found = trend(series(full + 544 * KIB * (times > 43), times), QUANTUM)
+    assert found.shape is Shape.UNCLEAR
+    assert found.level_seconds == pytest.approx(26, abs=1)
+
+
+def test_what_leaks_a_little_after_a_cache_is_full_leaks():
+    times = np.arange(0, 60.1, 0.2)
+    values = 16 * MIB * np.minimum(times, 34) + 200 * KIB * np.maximum(0, times - 34)
+    assert trend(series(values, times), QUANTUM).shape is Shape.RISING
+
+
 @pytest.mark.parametrize("phase", np.arange(0, 4, 0.25))
 def test_three_teeth_of_a_sawtooth_that_drifts_are_not_cyclic(phase):
     """A tenth of each tooth stays, which is more than a reading may miss of a floor."""
