@@ -103,13 +103,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    first = (arguments or ["--help"])[0]
+    arguments = arguments or ["--help"]
+    first = arguments[0]
     only = first if first in COMMANDS else None
     if not only and not first.startswith("-"):
         hint = f"{meant(first, COMMANDS)}`memlab --help` lists what there is"
         print("memlab:", Unsupported(f"no command is called {first!r}", hint), file=sys.stderr)
         return 2
-    args, others = parser(only).parse_known_args(arguments or [first])
+    args, others = parser(only).parse_known_args(arguments)
     if others:
         Parser(f"memlab {only}" if only else "memlab").error(
             f"unrecognized arguments: {' '.join(others)}"

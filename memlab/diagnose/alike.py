@@ -50,12 +50,12 @@ def is_no_part(part: Series, whole: Series) -> bool:
     Were it a part, the whole without it would be the others', which know nothing of it; else that falls whenever the
     part rises. The ranks of both changes (Spearman 1904) are correlated by chance with a deviation of 1 / sqrt(n - 1).
     """
-    times = part.times[(part.times >= whole.times[0]) & (part.times <= whole.times[-1])]
-    if len(times) < 2 * FEWEST:
+    if min(len(part), len(whole)) < 2 * FEWEST:
         return False
+    times = part.times[(part.times >= whole.times[0]) & (part.times <= whole.times[-1])]
     moved = np.diff(np.interp(times, part.times, part.values))
     others = np.diff(np.interp(times, whole.times, whole.values)) - moved
-    if not np.ptp(moved) or not np.ptp(others):
+    if len(moved) < 2 * FEWEST or not np.ptp(moved) or not np.ptp(others):
         return False
     together = float(np.corrcoef(_ranks(moved), _ranks(others))[0, 1])
     return together * math.sqrt(len(moved) - 1) <= -_FAR

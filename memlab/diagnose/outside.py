@@ -139,7 +139,7 @@ def _group_shmem(recording: Recording, places: list[str], new: list[Group]) -> A
     named = sum(group.used.growth for group in new if not group.stem)
     nameless = sum(used.growth for used in mounts) - named
     similar = any(alike(group.used, series, BATCH) for group in new)
-    elsewhere = bool(mounts) and all(is_no_part(series, used) for used in mounts if len(used))
+    elsewhere = bool(mounts) and all(is_no_part(series, used) for used in mounts)
     if series.growth > 0 and not elsewhere and (similar or 2 * nameless >= series.growth):
         # others fill the same mount, so that its growth cannot say whether this is a part of it
         candidates: tuple[Pattern, ...] = (Pattern.TMPFS, Pattern.SHM, Pattern.MEMFD)

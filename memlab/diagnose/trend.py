@@ -34,8 +34,8 @@ MOST_POINTS = 400  # pairs of points grow with the square; thinned evenly beyond
 FEWEST_STEPS = 3
 # what has been level for a whole block may have stopped: that is the grain in which the window is seen
 LEVEL_SHARE = 1 / LEVELS
-# of a growth that goes on, the part of it that falls into the last three fifths of the window is some three fifths: a
-# tenth is far below that, but no error rate stands behind it
+# a tenth of up to nine rises of like size is none of them, and that none of k comes in the last half, at any times
+# independent of each other, is a chance of 1/2 to the power of k: 6 % for the four of five floors, the fewest
 _LEFT_OVER = 0.1
 
 

@@ -72,3 +72,25 @@ def kill_in_every_way(leaker: Experiment, engine: str, pattern: str, rounds: int
         before = leaker.ledger[-1]["count"]
         until(lambda before=before: leaker.ledger[-1]["count"] > before or leaker.holding)
     assert attach.tracer_of(leaker.pid) == 0
+
+
+def kill_memlab(leaker: Experiment, engine: str, pattern: str, nth: int) -> None:
+    """By one of three signals, up to three seconds after its start: before it attaches, while it does, and after."""
+    script = _SCRIPT.format(engine=engine, pattern=pattern)
+    with child("-c", script, str(leaker.pid)) as command:
+        time.sleep(nth % 31 / 10)
+        os.kill(command.pid, (9, 15, 2)[nth % 3])
+        command.communicate(timeout=60)
+
+
+def helpers_of(pid: int, script: str) -> list[str]:
+    """Processes of `script` that have this pid among their words: they outlive a memlab that is killed, and end."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(pid).encode() in words and any(word.endswith(script.encode()) for word in words):
+            found.append(name)
+    return found

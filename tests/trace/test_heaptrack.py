@@ -13,8 +13,8 @@ from memlab.lab.experiment import start
 from memlab.model.memory import Pattern
 from memlab.model.stacks import Of
 from memlab.trace import heaptrack, strace
+from tests.trace.kills import helpers_of, kill_memlab, runs_untraced
 from tests.trace.sites import first_site, stepped, traced
-from tests.trace.test_strace import runs_untraced
 from tests.waiting import until
 
 PACKAGE = str(Path(memlab.__file__).parent.parent)
@@ -99,9 +99,16 @@ def test_memlab_killed_ends_the_recording_in_the_target():
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("nth", range(20))
-def test_memlab_killed_at_any_time_ends_the_recording(nth):
-    killed((9, 15)[nth % 2])
+@pytest.mark.timeout(3600)
+def test_memlab_killed_two_hundred_times_ends_the_recording_each_time():
+    with start("heap", "c", rate="20/s", chunk="4KiB", control=True) as leaker:
+        for nth in range(200):
+            kill_memlab(leaker, "heaptrack", "HEAP", nth)
+            until(lambda: not helpers_of(leaker.pid, "guard.py"), 60)
+            assert not recorded_into(leaker.pid)
+            assert runs_untraced(leaker.pid)
+            before = leaker.ledger[-1]["count"]
+            until(lambda before=before: leaker.ledger[-1]["count"] > before)
 
 
 def test_a_static_program_is_said_to_be_one(tmp_path):

@@ -15,9 +15,10 @@ from memlab.lab.registry import get
 from memlab.model.memory import Pattern
 from memlab.trace import memray
 from memlab.trace.watch import Watch
-from tests.trace.kills import PACKAGE, runs_untraced
+from tests.trace.kills import PACKAGE, helpers_of, kill_memlab, runs_untraced
 from tests.trace.sites import first_site, watched
 from tests.trace.test_pyspy import is_here
+from tests.waiting import until
 
 pytest.importorskip("memray")
 pytestmark = [pytest.mark.live, pytest.mark.needs("gdb")]
@@ -76,6 +77,20 @@ def test_what_an_extension_takes_passes_memray_by_and_py_spy_is_asked_next():
     said = json.loads(done.stdout)
     assert said["engine"] == "py-spy"
     assert said["stacks"][0]["site"].startswith(f"{function} {place.partition(':')[0]}")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_memlab_killed_two_hundred_times_the_program_runs_on_untraced():
+    """memray's own part in it ends with its time, so that each round has a program of its own."""
+    for nth in range(200):
+        with with_packages("anonymous-objects") as leaker:
+            leaker.wait(lambda leaker=leaker: leaker.ready and leaker.box and leaker.ledger)
+            kill_memlab(leaker, "memray", "ANONYMOUS", nth)
+            until(lambda leaker=leaker: not helpers_of(leaker.pid, "bounded.py"), 60)
+            assert runs_untraced(leaker.pid)
+            before = leaker.ledger[-1]["count"]
+            until(lambda leaker=leaker, before=before: leaker.ledger[-1]["count"] > before)
 
 
 @pytest.mark.soak
