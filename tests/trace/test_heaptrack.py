@@ -102,11 +102,12 @@ def test_memlab_killed_ends_the_recording_in_the_target():
 @pytest.mark.timeout(3600)
 def test_memlab_killed_two_hundred_times_ends_the_recording_each_time():
     with start("heap", "c", rate="20/s", chunk="4KiB", control=True) as leaker:
+        leaker.wait(lambda: leaker.ledger)
         for nth in range(200):
             kill_memlab(leaker, "heaptrack", "HEAP", nth)
             until(lambda: not helpers_of(leaker.pid, "guard.py"), 60)
             assert not recorded_into(leaker.pid)
-            assert runs_untraced(leaker.pid)
+            until(lambda: runs_untraced(leaker.pid), 60)
             before = leaker.ledger[-1]["count"]
             until(lambda before=before: leaker.ledger[-1]["count"] > before)
 
