@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from memlab.diagnose import diagnose, step
 from memlab.diagnose.enough import is_enough, moments
+from memlab.diagnose.judge import suspected
 from memlab.errors import Refused
 from memlab.model.diagnosis import Cost, Diagnosis, Need, Verdict, Why
 from memlab.model.recording import Header, Recording
@@ -148,7 +149,7 @@ def plan_trace(pid: int, seconds: float = 15.0) -> tuple[Choice, Diagnosis]:
 
     Raises Refused where nothing leaks, for then there is nothing to name.
     """
-    found, _ = watch_and_diagnose(pid, seconds, confidence=0.99)
+    found, recording = watch_and_diagnose(pid, seconds, confidence=0.99)
     if found.verdict is Verdict.NOT_A_LEAK:
         raise Refused(
             f"nothing to trace was seen in {found.observed_seconds:.0f} s: {found.why}",
@@ -156,5 +157,5 @@ def plan_trace(pid: int, seconds: float = 15.0) -> tuple[Choice, Diagnosis]:
             if found.reason is Why.RETENTION
             else "name a --pattern to trace it all the same",
         )
-    patterns = found.findings[0].candidates if found.findings else ()
+    patterns = found.findings[0].candidates if found.findings else suspected(recording)
     return choose(pid, patterns), found

@@ -83,6 +83,13 @@ def format_bytes(count: float) -> str:
     return f"{sign}{size:.3g} {units[0]}"
 
 
+def format_change(count: float) -> str:
+    """-1536 -> 'fell by 1.5 KiB'."""
+    if not count:
+        return "did not move"
+    return f"{'rose' if count > 0 else 'fell'} by {format_bytes(abs(count))}"
+
+
 def format_rate(bytes_per_second: float) -> str:
     """2097152.0 -> '2 MiB/s'."""
     return format_bytes(bytes_per_second) + "/s"

@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         metavar="SHAPE",
-        help="linear, step, accelerating, bursty or sawtooth-with-drift (default linear)",
+        help="linear; step: all of a period at once; accelerating; bursty: one period of four, by chance,"
+        " does it all; or sawtooth-with-drift: gives nine tenths back after each period (default linear)",
     )
     parser.add_argument("--period", type=_types.seconds, help="of the profile (default 10 s)")
     parser.add_argument("--jitter", metavar="SHARE", help="how unevenly events come, 0 to 1")

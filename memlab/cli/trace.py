@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     reachable(args.pid)
     name = comm.read(Host(), args.pid)
     choice, diagnosis = _choice(args)
+    if diagnosis is not None:
+        print(f"{diagnosis.verdict.upper()}: {diagnosis.why}", file=sys.stderr)
     for sentence in choice.passed_over:
         print(sentence, file=sys.stderr)
     stacks = _traced(args, choice)

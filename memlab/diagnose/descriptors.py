@@ -12,7 +12,7 @@ from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.procfs.fd import Fd
-from memlab.units import PAGE_BYTES, format_bytes
+from memlab.units import PAGE_BYTES, format_change
 
 # pipe(2) and socketpair(2) make two at once, the most that one call opens
 PAIR = 2
@@ -187,7 +187,7 @@ def descriptor_evidence(recording: Recording) -> Iterator[str]:
         yield "by kind: " + ", ".join(f"{word} {count:+d}" for word, count in moved)
     looked = [sample for sample in recording if sample.fds is not None]
     if len(looked) < 2:
-        yield "what they are was not read: only how many they are may everybody know"
+        yield _not_followed(recording)
         return
     first, followed = looked[0].fds or (), looked[-1].fds or ()
     targets = Counter(entry.target for entry in followed if entry.target.startswith("/"))
@@ -200,6 +200,14 @@ def descriptor_evidence(recording: Recording) -> Iterator[str]:
         yield f"{len(followed)} of {there} were followed: what the others are was not looked up"
 
 
+def _not_followed(recording: Recording) -> str:
+    """Why it is known how many they are, and not what."""
+    folder = f"/proc/{recording.header.pid}/fd"
+    if any(folder in path for sample in recording for path in sample.denied):
+        return "they were counted only: what they are may just their owner and root look up"
+    return "they were counted only: to look up what they are would have cost more than was allowed (--budget)"
+
+
 def memory_evidence(recording: Recording, pattern: Pattern | None) -> Iterator[str]:
     """The machine has it, the process has it not; and how many memfds there are."""
     if pattern is Pattern.MEMFD:
@@ -210,10 +218,10 @@ def memory_evidence(recording: Recording, pattern: Pattern | None) -> Iterator[s
         yield f"memfds open: {before} to {after}"
     machine = recording.series("meminfo.shmem")
     if len(machine) > 1:
-        yield f"the machine's Shmem moved by {format_bytes(machine.growth)} in the same time"
+        yield f"the machine's Shmem {format_change(machine.growth)} in the same time"
     resident = recording.series("statm.resident")
     pages = "tmpfs pages" if pattern is Pattern.TMPFS else "pages of a memfd"
     yield (
-        f"the process's own RSS moved by {format_bytes(resident.growth)}: "
+        f"the process's own RSS {format_change(resident.growth)}: "
         f"{pages} that are written, not mapped, belong to no process"
     )

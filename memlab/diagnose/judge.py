@@ -24,7 +24,7 @@ from memlab.diagnose.standing import standing
 from memlab.diagnose.ticks import at_each_tick
 from memlab.diagnose.trend import FEWEST_STEPS, LEVEL_SHARE, Shape, Trend, trend
 from memlab.model.diagnosis import Cost, Diagnosis, Finding, Need, Verdict, Why
-from memlab.model.memory import Basis
+from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.units import counted, format_amount, format_bytes, format_rate, format_seconds
@@ -267,10 +267,21 @@ def _is_open(judged: Judged) -> bool:
     return found.shape in (Shape.RISING, Shape.SLOWING, Shape.FILLING)
 
 
+def suspected(recording: Recording) -> tuple[Pattern, ...]:
+    """What the largest growth may be that this window leaves open; empty where there is none."""
+    recording = recording.since_exec()
+    open_questions = [judged for judged in _judged(recording) if _is_open(judged)]
+    return _largest(open_questions).account.candidates if open_questions else ()
+
+
+def _largest(open_questions: list[Judged]) -> Judged:
+    return max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
+
+
 def _undecided(
     recording: Recording, open_questions: list[Judged]
 ) -> tuple[Verdict, str, Why | None, str | None]:
-    worst = max(open_questions, key=lambda j: j.trend.growth / j.account.quantum)
+    worst = _largest(open_questions)
     longer = max(SHORTEST_SECONDS, _longer(worst, recording.seconds))
     return (
         Verdict.UNDECIDED,
@@ -340,7 +351,7 @@ def _blind(recording: Recording, limit: float) -> str:
     if not recording.is_timed:
         return f"growth of less than {format_bytes(limit)} would not show {in_window(recording)}"
     seconds = recording.seconds
-    return f"a leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
+    return f"a steady leak slower than {format_rate(limit / seconds)} would not show in {format_seconds(seconds)}"
 
 
 def _finding(recording: Recording, judged: Judged) -> Finding:

@@ -25,7 +25,7 @@ from memlab.model.memory import Basis, Pattern
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
-from memlab.units import PAGE_BYTES, format_bytes
+from memlab.units import PAGE_BYTES, format_change
 
 SEGMENTS = "sysvipc/shm rss + swap of those that it made"
 QUEUES = "sysvipc/msg cbytes of those that it sent to last"
@@ -69,7 +69,9 @@ def outside_accounts(recording: Recording) -> list[Account]:
     new = groups(recording, places)
     found += [*_new_files(recording, new), *_mounts(recording, places)]
     if is_alone(recording):
-        found += [_group_shmem(recording, places, new), *_group_kernel(recording)]
+        if not _has_living_children(recording):
+            found.append(_group_shmem(recording, places, new))
+        found += _group_kernel(recording)
     return found
 
 
@@ -86,6 +88,13 @@ def is_alone(recording: Recording) -> bool:
     own = {recording.header.pid}.union(*(sample.children or () for sample in recording))
     return bool(groups) and all(
         group.pids and group.pids <= own and not group.below for group, _ in groups
+    )
+
+
+def _has_living_children(recording: Recording) -> bool:
+    """Whether others share its group, who may map what it does not: their RssShmem was not read."""
+    return any(
+        len(sample.children or ()) > sample.child_states.count("Z") for sample in recording.samples
     )
 
 
@@ -121,7 +130,7 @@ def _queues(recording: Recording) -> Series:
 
 
 def _unmapped_shmem(recording: Recording) -> Series:
-    """Shared memory of the group that no process of it maps; on a mount or not."""
+    """Shared memory of the group that the process, which has no living children, does not map; on a mount or not."""
 
     def get(sample: Sample) -> float | None:
         group, status = outside.group_of(sample), sample.status
@@ -284,7 +293,7 @@ def _leads(recording: Recording) -> Iterator[tuple[Series, str]]:
     Where its memory cgroup is its own, the charge there tells, and nothing else: what it writes may go elsewhere,
     and what it touches and frees is in its faults as well.
     """
-    if is_alone(recording):
+    if is_alone(recording) and not _has_living_children(recording):
         words = (
             "the shmem of its memory cgroup, where it is alone, grew by as much at the same times"
         )
@@ -348,7 +357,7 @@ def outside_evidence(recording: Recording, account: Account) -> Iterator[str]:
         yield "no tmpfs mount and no System V segment grew like that: memfds in the queue of a socket, or another's"
     resident = recording.series("statm.resident")
     if len(resident) > 1:
-        yield f"the process's own RSS moved by {format_bytes(resident.growth)}: no mapping shows this memory"
+        yield f"the process's own RSS {format_change(resident.growth)}: no mapping shows this memory"
 
 
 def outside_next(recording: Recording, account: Account) -> str:

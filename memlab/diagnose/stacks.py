@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memlab.diagnose.account import Account
+from memlab.diagnose.narrowed import copied
 from memlab.diagnose.trend import FEWEST_STEPS, Shape, Trend, equal_steps
 from memlab.model.classify import Regions
+from memlab.model.diagnosis import Step
 from memlab.model.memory import Basis, Pattern, RegionKind
 from memlab.model.recording import Recording
 from memlab.model.sample import Sample
 from memlab.model.series import Series
-from memlab.units import KIB, MIB, PAGE_BYTES, format_bytes
+from memlab.units import KIB, MIB, PAGE_BYTES, format_bytes, format_change
 
 # nptl's stack_cache_maxsize, unless GLIBC_TUNABLES=glibc.pthread.stack_cache_size says otherwise
 CACHE_BYTES = 40 * MIB
@@ -72,7 +74,8 @@ def stack_candidates(recording: Recording, size: Series) -> tuple[Pattern, ...]:
     """What address space is that grows and is not touched, and that no mapping calls a stack.
 
     Stacks, if the threads that run grow one for one with its steps, or its steps are of a round size and a
-    guard's page. Steps of just the limit on stacks (glibc's default size) may be stacks without a guard.
+    guard's page, or are several of the stacks that a look at the mappings shows. Steps of just the limit on
+    stacks (glibc's default size) may be stacks without a guard.
     """
     step = equal_steps(size)
     if step is None:
@@ -80,11 +83,24 @@ def stack_candidates(recording: Recording, size: Series) -> tuple[Pattern, ...]:
     count = round(size.growth / step.bytes)
     started = recording.series("stat.num_threads").growth
     guarded = step.bytes > PAGE_BYTES and (step.bytes - PAGE_BYTES) % _ROUND == 0
-    if guarded or (started >= FEWEST_STEPS and abs(started - count) <= 1):
+    if (
+        guarded
+        or _in_one(recording, step)
+        or (started >= FEWEST_STEPS and abs(started - count) <= 1)
+    ):
         return (Pattern.THREAD_STACK,)
     if step.bytes == recording.header.host.get("limits", {}).get("stack_size"):
         return (Pattern.THREAD_STACK, Pattern.ADDRESS_SPACE)
     return (Pattern.ADDRESS_SPACE,)
+
+
+def _in_one(recording: Recording, step: Step) -> int:
+    """How many of the stacks that are mapped, with their guards, one step has; 0 where it is not of these."""
+    looks = copied(recording)
+    if not looks or looks[-1].count_by_kind[RegionKind.THREAD_STACK] < FEWEST_STEPS:
+        return 0
+    usual = _usual(looks[-1])
+    return step.bytes // usual if usual and step.bytes % usual == 0 else 0
 
 
 def idle_bytes(sample: Sample) -> int | None:
@@ -106,10 +122,14 @@ def idle_bytes(sample: Sample) -> int | None:
 def cached(recording: Recording, account: Account, found: Trend) -> Trend:
     """The trend; of stacks without threads that are no more than glibc keeps of joined ones, as unclear.
 
-    Until then nobody can tell them from stacks that are used again.
+    Until then nobody can tell them from stacks that are used again. Its steps are single stacks, where several
+    were mapped between two readings each time.
     """
     if account.pattern is not Pattern.THREAD_STACK or found.shape is not Shape.RISING:
         return found
+    if found.step is not None and (count := _in_one(recording, found.step)) > 1:
+        single = Step(found.step.bytes // count, found.step.period_seconds / count)
+        found = replace(found, step=single)
     idle = [size for sample in recording if (size := idle_bytes(sample)) is not None]
     if len(idle) < 2 or not 0 < idle[-1] <= CACHE_BYTES or 2 * (idle[-1] - idle[0]) < found.growth:
         return found
@@ -148,13 +168,15 @@ def _by_size(recording: Recording, account: Account, looked: list[Regions]) -> I
     """Sums only: the size of a step must tell, and a look at smaps may show one such mapping."""
     step, resident = equal_steps(account.series), account.resident
     if resident is not None and len(resident) > 1:
-        yield f"RSS moved by {format_bytes(resident.growth)} in the same time: what is mapped is hardly touched"
+        yield f"RSS {format_change(resident.growth)} in the same time: what is mapped is hardly touched"
     page = recording.header.page_bytes
     if step is not None and (step.bytes - page) % _ROUND == 0:
         yield (
             f"each step is {(step.bytes - page) // KIB:,} kB and one page of {page // KIB} kB: the size of a thread"
             " stack and its guard"
         )
+    elif step is not None and (count := _in_one(recording, step)):
+        yield f"each step is {count} times {step.bytes // count // KIB:,} kB: a thread stack and its guard in smaps"
     for regions in looked:
         yield from _stack_sizes(regions)
     if not looked:
@@ -197,7 +219,8 @@ def _stack_sizes(regions: Regions) -> Iterator[str]:
             sizes[mapping.perms][mapping.size // KIB] += 1
     if sizes["rw-p"] and sizes["---p"]:
         (stack, count), (guard, _) = (sizes[perms].most_common(1)[0] for perms in ("rw-p", "---p"))
-        yield f"{count} of them are {stack:,} kB rw-p beside a guard of {guard:,} kB ---p"
+        are = "thread stacks are" if count > 1 else "thread stack is"
+        yield f"{count} {are} {stack:,} kB rw-p beside a guard of {guard:,} kB ---p"
 
 
 def _usual(regions: Regions) -> int | None:

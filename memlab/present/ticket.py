@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from textwrap import shorten, wrap
 
 from memlab.model.diagnosis import Diagnosis, Finding
@@ -20,7 +21,7 @@ def ticket_text(diagnosis: Diagnosis) -> str:
         f"process: {target_text(target)}, {_watched(diagnosis)}",
     ]
     if diagnosis.findings:
-        lines += _finding_lines(diagnosis.findings[0], len(diagnosis.findings) - 1)
+        lines += _finding_lines(diagnosis.findings[0], diagnosis.findings[1:])
     if diagnosis.attribution is not None:
         found = diagnosis.attribution
         first = "".join(f"{format_bytes(s.bytes)} {s.label}, " for s in found.shares[:2])
@@ -64,8 +65,10 @@ def _fitted(lines: list[str]) -> list[str]:
     return fitted
 
 
-def _finding_lines(finding: Finding, others: int) -> list[str]:
-    more = f" (and {others} more)" if others else ""
+def _finding_lines(finding: Finding, others: Sequence[Finding]) -> list[str]:
+    more = "".join(f"; and {other.pattern_words}, {rate_words(other)}" for other in others[:1])
+    if len(others) > 1:
+        more += f", and {len(others) - 1} more"
     steps = f", {step_words(finding.step)}" if finding.step else ""
     lines = [
         f"pattern: {finding.pattern_words}, in {finding.where}{more}",

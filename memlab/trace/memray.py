@@ -81,11 +81,7 @@ def _python(pid: int, host: Host) -> _Python:
     ]
     owner = status.read(host, pid)
     # how it was called decides on its packages: a virtual environment's python is a link to another
-    called = (
-        shutil.which(os.path.join(host.readlink(f"/proc/{pid}/cwd"), words[0]))
-        if "/" in words[0]
-        else None
-    )
+    called = _called(pid, words[0], host)
     program = called if called and os.path.realpath(called) == exe else exe
     argv = (program, *_options(words[1:]))
     done = _run((*argv, "-c", _PROBE), owner.uid[1], owner.gid[1], 30)
@@ -99,6 +95,15 @@ def _python(pid: int, host: Host) -> _Python:
         )
     version, remote = done.stdout.split()
     return _Python(argv, version, remote != "True", owner.uid[1], owner.gid[1])
+
+
+def _called(pid: int, word: str, host: Host) -> str | None:
+    """Its first word as a program: in its own working folder, or on its own PATH as that was when it was started."""
+    if "/" in word:
+        return shutil.which(os.path.join(host.readlink(f"/proc/{pid}/cwd"), word))
+    started = host.read(f"/proc/{pid}/environ").split(b"\0")
+    path = next((line[5:] for line in started if line.startswith(b"PATH=")), b"")
+    return shutil.which(word, path=os.fsdecode(path)) if path else None
 
 
 def _options(words: Sequence[str]) -> list[str]:

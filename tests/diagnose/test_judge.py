@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from memlab.diagnose import diagnose, step
+from memlab.diagnose.judge import suspected
 from memlab.model.diagnosis import Need, Verdict, Why
 from memlab.model.recording import Header, Recording
 from memlab.present.text import diagnosis_text
@@ -99,6 +100,21 @@ def test_stacks_that_outnumber_threads_were_never_joined():
     assert finding.step.period_seconds == pytest.approx(1, rel=0.05)
     assert any("nobody joined" in sentence for sentence in finding.evidence)
     assert any("10,240 kB" in sentence for sentence in finding.evidence)
+
+
+def test_steps_of_two_stacks_are_told_as_single_ones():
+    """More threads end between two looks than are looked for."""
+    found = diagnose(made(lambda t: stacks(2 + 2 * int(t)), threads=2))
+    (finding,) = found.findings
+    assert finding.step.bytes == 10244 * KIB
+    assert finding.step.period_seconds == pytest.approx(0.5, rel=0.05)
+
+
+def test_what_is_open_has_the_pattern_of_what_grew_most():
+    unclear = made(lambda t: heap((t > 6) * 2 * MIB + (t > 11) * MIB))
+    assert diagnose(unclear).verdict is Verdict.UNDECIDED
+    assert suspected(unclear) == ("heap",)
+    assert suspected(made(lambda t: heap(0))) == ()
 
 
 def test_without_smaps_the_verdict_rests_on_what_everybody_may_read():

@@ -9,7 +9,7 @@ from memlab.diagnose.new_files import groups
 from memlab.model.diagnosis import Verdict
 from memlab.model.memory import Pattern
 from memlab.procfs.host import Call, FileStat, InstantTexts, Statvfs
-from tests.diagnose.made import KIB, MIB, calls_of, descriptor, made
+from tests.diagnose.made import KIB, MIB, calls_of, descriptor, made, stat_line
 
 SHM = "/dev/shm"
 GROUP = "/sys/fs/cgroup/memory/one"
@@ -31,8 +31,11 @@ def stat_of(path, kind, size):
     return Call("stat", path, asdict(FileStat(size, size, "0:27", 1, 1, kind)))
 
 
-def seen(writers, own=0, charged=0):
-    """A recording of 30 s: `own` bytes that it wrote at t, and the shmem `charged` to its group."""
+def seen(writers, own=0, charged=0, child=""):
+    """A recording of 30 s: `own` bytes that it wrote at t, and the shmem `charged` to its group.
+
+    child: the state of a child that is in the group, too.
+    """
     base = made(None, seconds=30.0)
     samples, known = [], set()
     for sample in base:
@@ -51,6 +54,11 @@ def seen(writers, own=0, charged=0):
         if charged:
             files[f"{GROUP}/memory.stat"] = f"shmem {charged(t)}\n".encode()
             files[f"{GROUP}/cgroup.procs"] = b"42\n"
+        if charged and child:
+            files[f"{GROUP}/cgroup.procs"] = b"42\n77\n"
+            files["/proc/42/task/42/children"] = b"77 "
+            files["/proc/77/stat"] = stat_line(0, 0).replace(" S ", f" {child} ").encode()
+            calls.append(Call("listdir", "/proc/42/task", ["42"]))
         samples.append(replace(sample, texts=InstantTexts(files, calls)))
     return replace(base, samples=tuple(samples))
 
@@ -90,6 +98,14 @@ def test_shared_memory_that_fits_no_file_is_in_no_file():
     parked = Writer("{}", [n * n / 30 for n in range(32)])
     (finding,) = diagnose(seen([MINE, OTHER], charged=wrote(parked))).findings
     assert finding.pattern is Pattern.MEMFD
+
+
+@pytest.mark.parametrize("state", ["S", "Z"])
+def test_of_shared_memory_that_a_child_may_map_nothing_is_said(state):
+    """The backends of a PostgreSQL touch page by page what their master has mapped."""
+    parked = Writer("{}", [n * n / 30 for n in range(32)])
+    found = diagnose(seen([MINE, OTHER], charged=wrote(parked), child=state))
+    assert [one.pattern for one in found.findings] == ([Pattern.MEMFD] if state == "Z" else [])
 
 
 def test_what_may_be_a_file_or_not_is_not_guessed():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,20 @@ def test_a_process_that_waits_is_let_go_and_runs_on():
             memray.trace(leaker.pid, Watch(5))
         assert runs_untraced(leaker.pid)
         assert leaker.step(2)["leaked_units"] >= 2
+
+
+def test_a_python_that_was_found_on_its_path_is_that_of_its_environment():
+    """Its exe is the one that the environment was made from, and has no packages of it."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    with subprocess.Popen(
+        ["python3", "-c", "import sys; print(sys.prefix, flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+    ) as waits:  # fmt: skip
+        try:
+            assert waits.stdout.readline().strip() == sys.prefix
+            memray.why_not(waits.pid)
+        finally:
+            waits.stdin.close()
 
 
 def test_an_interpreter_without_memray_is_said_to_lack_it():

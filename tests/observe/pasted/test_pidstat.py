@@ -7,6 +7,7 @@ import pytest
 from memlab.diagnose import diagnose
 from memlab.observe.pasted import open_pasted
 from memlab.observe.pasted.text import grain
+from tests.diagnose.made import A, mapping
 
 CAPTURES = Path(__file__).parents[2] / "data" / "captures"
 STEP = 10244 * 1024
@@ -35,6 +36,31 @@ def test_nothing_is_left_out_of_equal_steps(tmp_path):
     recording = with_first_size(tmp_path, 0)
     assert len(recording.series("stat.vsize")) == 6
     assert "left out" not in " ".join(recording.sources)
+
+
+def test_a_log_of_several_stacks_at_a_time_is_one_of_stacks_where_smaps_shows_them(tmp_path):
+    """Five threads a second, read once a second: no such step is the size of a stack."""
+    rows = [
+        f"12:00:{n:02}        0        77     10.00      0.00  {300_000 + n * 5 * 8196}   3000   0.01  svc"
+        for n in range(9)
+    ]
+    head = "12:00:00      UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command"
+    (tmp_path / "log.txt").write_text("\n".join([head, *rows]) + "\n")
+    size = 8196 << 10
+    stacks = [
+        mapping(A + n * size, 4096, "---p", "")
+        + mapping(A + n * size + 4096, size - 4096, "rw-p", "", rss=8192)
+        for n in range(40)
+    ]
+    (tmp_path / "smaps.txt").write_text("".join(stacks))
+    (alone,) = diagnose(open_pasted([str(tmp_path / "log.txt")])).findings
+    assert alone.pattern == "address-space"
+    both = open_pasted([str(tmp_path / "log.txt"), str(tmp_path / "smaps.txt")])
+    (finding,) = diagnose(both).findings
+    assert (finding.pattern, finding.step.bytes) == ("thread-stack", size)
+    assert finding.step.period_seconds == pytest.approx(0.2)
+    assert "max_map_count" in finding.forecast.limit
+    assert any("5 times 8,196 kB" in sentence for sentence in finding.evidence)
 
 
 def test_what_human_rounds_to_is_said():
