@@ -21,6 +21,8 @@ from memlab.units import KIB, format_bytes
 
 # two things of one size are a chance, three are a habit: as with equal steps
 _HABIT = 3
+# the limit that a program has where nobody set another (include/uapi/linux/fs.h, INR_OPEN_CUR)
+_USUAL_DESCRIPTORS = 1024
 
 
 def standing(recording: Recording) -> tuple[str, ...]:
@@ -72,8 +74,8 @@ def _stacks(sample: Sample, regions: Regions) -> Iterator[str]:
         # nptl/allocatestack.c, stack_cache_maxsize
         extra = total - (threads - 1)
         yield (
-            f"{extra:,} of these stacks belong to no thread that runs: to threads that ended and were not joined,"
-            " or to glibc's cache, which holds 40 MiB at most"
+            f"{extra:,} of these stacks belong{'s' if extra == 1 else ''} to no thread that runs: to threads that"
+            " ended and were not joined, or to glibc's cache, which holds 40 MiB at most"
         )
 
 
@@ -118,13 +120,13 @@ def _map_count(recording: Recording, regions: Regions) -> Iterator[str]:
 
 
 def _descriptors(recording: Recording) -> Iterator[str]:
+    there = next((s.fd_count for s in reversed(recording.samples) if s.fd_count is not None), 0)
+    most = recording.header.host.get("limits", {}).get("open_files")
+    if most and there > min(_USUAL_DESCRIPTORS, most / 2):
+        yield f"{there:,} descriptors are open of {most:,} that its RLIMIT_NOFILE allows"
     looked = next((s for s in reversed(recording.samples) if s.fds is not None), None)
     if looked is None:
         return
-    most = recording.header.host.get("limits", {}).get("open_files")
-    there = looked.fd_count or len(looked.fds or ())
-    if most and there > most / 2:
-        yield f"{there:,} descriptors are open of {most:,} that its RLIMIT_NOFILE allows"
     targets = Counter(entry.target for entry in looked.fds or () if entry.target.startswith("/"))
     for target, count in targets.most_common(1):
         if count >= _HABIT and target != "/dev/null":

@@ -1,5 +1,7 @@
 """Whose growth it was, and what one look says by itself."""
 
+import pytest
+
 from memlab.diagnose import diagnose
 from memlab.model.diagnosis import Verdict
 from tests.diagnose.made import KIB, MIB, A, descriptor, made, mapping
@@ -53,6 +55,14 @@ def test_stacks_that_glibc_may_keep_are_undecided_and_more_are_a_leak():
     assert kept.verdict is Verdict.UNDECIDED, kept.why
     lost = diagnose(made(lambda t: stacks(1 + int(t), 4096 * KIB), threads=1))
     assert [finding.pattern for finding in lost.findings] == ["thread-stack"]
+
+
+@pytest.mark.parametrize(("count", "told"), [(1100, True), (900, False)])
+def test_a_level_table_of_many_descriptors_is_no_leak_and_is_told(count, told):
+    many = [descriptor("/dev/null", inode=n) for n in range(count)]
+    said = diagnose(made(lambda t: heap(MIB), fds=lambda t: many, limits={"open_files": 20_000}))
+    assert said.verdict is Verdict.NOT_A_LEAK
+    assert ("1,100 descriptors are open of 20,000" in " ".join(said.standing)) is told
 
 
 def test_descriptors_that_lead_to_one_file_are_named():

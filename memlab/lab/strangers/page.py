@@ -50,7 +50,9 @@ def _lines(
         f"Made by `memlab strangers --seconds {seconds:g} --out docs/strangers.md` (memlab {version}, Linux"
         f" {platform.release()}, {platform.machine()}). Each program runs in a box of its own (memory"
         " cgroup, a folder that is removed, loopback only) under a bounded load, and is judged blind by"
-        f" `memlab diagnose PID --json --seconds {seconds:g}`; where it forks, with `--tree`."
+        f" `memlab diagnose PID --json --seconds {seconds:g} --confidence 1`; where it forks, with `--tree`."
+        " That is the whole watch: one that ends as soon as a growth is certain, which is the default, cannot wait"
+        " for a server to have warmed up or a cache to be full, and calls such a leak."
     )
     if again:
         yield ""

@@ -92,7 +92,9 @@ def _watch(case: Case, box: Box, plan: Plan) -> Judged:
     recorder = _recorder(case, box.pid, plan) if plan.keep else None
     try:
         family = ["--tree"] if case.tree else []
-        words = ["diagnose", str(box.pid), "--json", "--seconds", f"{plan.seconds:g}", *family]
+        # the whole watch: a server that warms up, or a cache that fills, is a leak to one that ends early
+        whole = ["--seconds", f"{plan.seconds:g}", "--confidence", "1"]
+        words = ["diagnose", str(box.pid), "--json", *whole, *family]
         answers = _answer(words, plan.seconds + _SLACK_SECONDS)
         if look is not None:
             look.wait()
