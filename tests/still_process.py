@@ -31,6 +31,13 @@ threading.Event().wait()
 """
 
 
+def stop(pid):
+    """Stopped, no number of it moves: else what it does after its last words does."""
+    os.kill(pid, signal.SIGSTOP)
+    stat = Path(f"/proc/{pid}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+
+
 @contextmanager
 def still_process():
     """Its pid. It is stopped: no number of it moves."""
@@ -39,9 +46,7 @@ def still_process():
     )
     try:
         assert child.stdout.readline() == "ready\n"
-        os.kill(child.pid, signal.SIGSTOP)
-        stat = Path(f"/proc/{child.pid}/stat")
-        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+        stop(child.pid)
         yield child.pid
     finally:
         child.kill()

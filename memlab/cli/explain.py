@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     found, recording = _targets.judged(args)
     if args.html:
         write(explain_html(found, recording, elsewhere(found, recording)), args.html)
-        print(f"the page: {args.html}", file=sys.stderr)
+        verdict = found.verdict.upper().replace("-", " ")
+        print(f"{verdict}: {found.why}; the page: {args.html}", file=sys.stderr)
     if args.ticket:
         print(ticket_text(found))
     elif not args.html:

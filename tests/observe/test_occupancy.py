@@ -1,5 +1,6 @@
 """What maps and the pages say of a mapping is what smaps says, or smaps is asked."""
 
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from memlab.observe import occupancy
 from memlab.procfs import maps, maps_table, page_scan, pagemap, smaps
 from memlab.procfs.host import Host, Tee
 from memlab.procfs.page_runs import Category
+from tests.still_process import stop
 
 pytestmark = pytest.mark.live
 
@@ -73,9 +75,11 @@ def process(*parts):
             refused = child.communicate()[1].splitlines()[-1]
             assert parts, refused
             pytest.skip(f"this kernel: {refused}")
+        stop(child.pid)
         yield child.pid
     finally:
         if child.returncode is None:
+            child.send_signal(signal.SIGCONT)
             child.communicate()
 
 

@@ -321,7 +321,9 @@ def test_a_python_program_that_leaks_descriptors_gets_py_spy_by_itself():
         )  # fmt: skip
         site = leaker.ledger[-1]["site"]
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith(f"py-spy attaches to pid {leaker.pid} for 3 s: ")
+    seen, price = done.stderr.splitlines()[:2]
+    assert seen.startswith("LEAK: open descriptors grew by ")
+    assert price.startswith(f"py-spy attaches to pid {leaker.pid} for 3 s: ")
     assert f"× descriptor: {site}, " in done.stdout
 
 
