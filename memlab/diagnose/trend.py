@@ -34,6 +34,8 @@ MOST_POINTS = 400  # pairs of points grow with the square; thinned evenly beyond
 FEWEST_STEPS = 3
 # what has been level for a whole block may have stopped: that is the grain in which the window is seen
 LEVEL_SHARE = 1 / LEVELS
+# the chance at which a growth that goes on is left open for having been level: to accuse takes more than to doubt
+DOUBTED = 0.05
 # a tenth of up to nine rises of like size is none of them, and that none of k comes in the last half, at any times
 # independent of each other, is a chance of 1/2 to the power of k: 6 % for the four of five floors, the fewest
 _LEFT_OVER = 0.1
@@ -169,13 +171,17 @@ def _rising(series: Series, quantum: float, floors: Floors, saw: Floors, rest: P
     points = Series(series.name, below.times, below.values) if len(saw.times) else series
     shape = Shape.RISING
     coarse = pauses(series, max(quantum, CRUMBS * series.growth))
-    long = rest.open_ >= LEVEL_SHARE * series.seconds
-    if long and min(rest.surprise, _all_early(series, floors, rest)) <= STOPPED:
+    least = LEVEL_SHARE * series.seconds
+    long = rest.open_ >= least
+    early = _all_early(series, floors, rest)
+    if long and min(rest.surprise, early) <= STOPPED:
         shape = Shape.STOPPED
     elif rest.surprise <= STOPPED:
         shape = Shape.UNCLEAR
     elif _is_over_but_for_crumbs(series, coarse):
         shape, rest = Shape.UNCLEAR, coarse
+    elif min(rest.open_, _since_last_floor(series, floors)) >= least and early <= DOUBTED:
+        shape = Shape.UNCLEAR
     elif _slows(blocks_of(series, LEVELS)):
         shape = Shape.SLOWING
     return Trend(
@@ -197,6 +203,12 @@ def _all_early(series: Series, floors: Floors, rest: Pauses) -> float:
     """
     share = 1.0 - rest.open_ / series.seconds
     return float(share ** (floors.levels - 1))
+
+
+def _since_last_floor(series: Series, floors: Floors) -> float:
+    """Seconds since a floor was higher than the one before: of steps below a grain too."""
+    rises = np.flatnonzero(np.diff(floors.values) > 0)
+    return float(series.times[-1] - floors.times[rises[-1] + 1])
 
 
 def _is_over_but_for_crumbs(series: Series, rest: Pauses) -> bool:

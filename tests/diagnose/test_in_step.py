@@ -41,7 +41,7 @@ def index(until):
 
 def test_the_index_of_a_cache_that_is_full_has_stopped_with_it():
     alone, together = shapes(cache(45), index(45))
-    assert alone == [Shape.STOPPED, Shape.RISING]
+    assert alone == [Shape.STOPPED, Shape.UNCLEAR]
     assert together == [Shape.STOPPED, Shape.STOPPED]
 
 

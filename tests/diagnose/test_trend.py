@@ -124,6 +124,13 @@ def test_a_crumb_after_a_cache_is_full_does_not_make_it_go_on():
     assert found.level_seconds == pytest.approx(26, abs=1)
 
 
+def test_what_rose_early_on_few_floors_and_rests_since_is_left_open():
+    """lru-cache 7.8.1 in node fills for 23 s of a minute, and is level for 37: it read its mappings seldom."""
+    times = np.arange(0, 60.1, 1.6)
+    values = 1.6 * MIB * np.minimum(times, 9) + 2.5 * MIB * np.clip(times - 17, 0, 5)
+    assert trend(series(values, times), QUANTUM).shape is Shape.UNCLEAR
+
+
 def test_what_leaks_a_little_after_a_cache_is_full_leaks():
     times = np.arange(0, 60.1, 0.2)
     values = 16 * MIB * np.minimum(times, 34) + 200 * KIB * np.maximum(0, times - 34)
