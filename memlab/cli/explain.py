@@ -31,13 +31,13 @@ def run(args: argparse.Namespace) -> int:
     from memlab.lab.elsewhere import elsewhere
     from memlab.present.explain import explain_html, explain_text
     from memlab.present.page import write
+    from memlab.present.text import headline
     from memlab.present.ticket import ticket_text
 
     found, recording = _targets.judged(args)
     if args.html:
         write(explain_html(found, recording, elsewhere(found, recording)), args.html)
-        verdict = found.verdict.upper().replace("-", " ")
-        print(f"{verdict}: {found.why}; the page: {args.html}", file=sys.stderr)
+        print(f"{headline(found)}; the page: {args.html}", file=sys.stderr)
     if args.ticket:
         print(ticket_text(found))
     elif not args.html:

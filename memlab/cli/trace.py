@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Watch, choose, say the price, attach, tell."""
     from memlab.present.page import write
     from memlab.present.stacks import stacks_html, stacks_text
+    from memlab.present.text import headline
     from memlab.procfs import comm
     from memlab.procfs.host import Host
     from memlab.trace.choose import after, explained, reachable
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     name = comm.read(Host(), args.pid)
     choice, diagnosis = _choice(args)
     if diagnosis is not None:
-        print(f"{diagnosis.verdict.upper()}: {diagnosis.why}", file=sys.stderr)
+        print(headline(diagnosis), file=sys.stderr)
     for sentence in choice.passed_over:
         print(sentence, file=sys.stderr)
     stacks = _traced(args, choice)

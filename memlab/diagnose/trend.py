@@ -169,21 +169,7 @@ def _rising(series: Series, quantum: float, floors: Floors, saw: Floors, rest: P
     step = equal_steps(series)
     below = saw if len(saw.times) >= FEWEST_TEETH else floors
     points = Series(series.name, below.times, below.values) if len(saw.times) else series
-    shape = Shape.RISING
-    coarse = pauses(series, max(quantum, CRUMBS * series.growth))
-    least = LEVEL_SHARE * series.seconds
-    long = rest.open_ >= least
-    early = _all_early(series, floors, rest)
-    if long and min(rest.surprise, early) <= STOPPED:
-        shape = Shape.STOPPED
-    elif rest.surprise <= STOPPED:
-        shape = Shape.UNCLEAR
-    elif _is_over_but_for_crumbs(series, coarse):
-        shape, rest = Shape.UNCLEAR, coarse
-    elif min(rest.open_, _since_last_floor(series, floors)) >= least and early <= DOUBTED:
-        shape = Shape.UNCLEAR
-    elif _slows(blocks_of(series, LEVELS)):
-        shape = Shape.SLOWING
+    shape, rest = _goes_on(series, quantum, floors, rest)
     return Trend(
         shape,
         series.growth,
@@ -193,6 +179,22 @@ def _rising(series: Series, quantum: float, floors: Floors, saw: Floors, rest: P
         levels=floors.levels,
         decided_after=rest.decided_after,
     )
+
+
+def _goes_on(series: Series, quantum: float, floors: Floors, rest: Pauses) -> tuple[Shape, Pauses]:
+    """What its rests make of floors that rise all the way, and the rest that decides it."""
+    coarse = pauses(series, max(quantum, CRUMBS * series.growth))
+    least = LEVEL_SHARE * series.seconds
+    early = _all_early(series, floors, rest)
+    if rest.open_ >= least and min(rest.surprise, early) <= STOPPED:
+        return Shape.STOPPED, rest
+    if rest.surprise <= STOPPED:
+        return Shape.UNCLEAR, rest
+    if _is_over_but_for_crumbs(series, coarse):
+        return Shape.UNCLEAR, coarse
+    if min(rest.open_, _since_last_floor(series, floors)) >= least and early <= DOUBTED:
+        return Shape.UNCLEAR, rest
+    return Shape.SLOWING if _slows(blocks_of(series, LEVELS)) else Shape.RISING, rest
 
 
 def _all_early(series: Series, floors: Floors, rest: Pauses) -> float:

@@ -16,11 +16,16 @@ _HEADLINE = {
 }
 
 
+def headline(diagnosis: Diagnosis) -> str:
+    """The verdict and why, in one line: as it begins wherever it is told."""
+    return f"{_HEADLINE[diagnosis.verdict]}: {diagnosis.why}"
+
+
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """The whole diagnosis, a screenful."""
     target = diagnosis.target
     lines = [
-        f"{_HEADLINE[diagnosis.verdict]}: {diagnosis.why}",
+        headline(diagnosis),
         f"  target    {target_text(target)}, {how_long(diagnosis)}",
     ]
     lines += [f"  read      {sentence}" for sentence in diagnosis.sources]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textwrap import shorten, wrap
 
 from memlab.model.diagnosis import Diagnosis, Finding
-from memlab.present.text import rate_words, step_words, target_text
+from memlab.present.text import headline, rate_words, step_words, target_text
 from memlab.units import YEAR, format_bytes, format_seconds
 
 LINES, COLUMNS = 8, 100
@@ -17,7 +17,7 @@ def ticket_text(diagnosis: Diagnosis) -> str:
     """What somebody must know who was not there: verdict, whose, where, how fast, until when, what next."""
     target = diagnosis.target
     lines = [
-        f"{diagnosis.verdict.upper().replace('-', ' ')}: {diagnosis.why}",
+        headline(diagnosis),
         f"process: {target_text(target)}, {_watched(diagnosis)}",
     ]
     if diagnosis.findings:
